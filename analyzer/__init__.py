@@ -1,0 +1,64 @@
+"""Did BuildKit do what its configuration says?
+
+    import analyzer as bk
+
+    log = bk.read("buildkitd.log")
+    config = bk.load_config("buildkitd.toml")
+    seen = bk.attribute(log, config)
+    report = bk.check(log, config)
+    report.verdict("mirror-served")
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analyzer.api import Log, Report, Seen, attribute, check, read
+    from analyzer.checks import Finding, Rule, load_rules
+    from analyzer.errors import AnalyzerError
+    from analyzer.intent import Config, load_config, parse_config
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AnalyzerError": "analyzer.errors",
+    "Config": "analyzer.intent",
+    "Finding": "analyzer.checks",
+    "Log": "analyzer.api",
+    "Report": "analyzer.api",
+    "Rule": "analyzer.checks",
+    "Seen": "analyzer.api",
+    "attribute": "analyzer.api",
+    "check": "analyzer.api",
+    "load_config": "analyzer.intent",
+    "load_rules": "analyzer.checks",
+    "parse_config": "analyzer.intent",
+    "read": "analyzer.api",
+}
+
+__all__ = [
+    "AnalyzerError",
+    "Config",
+    "Finding",
+    "Log",
+    "Report",
+    "Rule",
+    "Seen",
+    "__version__",
+    "attribute",
+    "check",
+    "load_config",
+    "load_rules",
+    "parse_config",
+    "read",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,341 @@
+"""Evaluation: rules over tables give findings.
+
+SQL's three truth values are the verdicts of a row. A subject fails if any of its rows is false, else is
+unknown if any is NULL, else passes. What a pass hangs on is looked at last: without the coverage that the
+rule needs, or without evidence, it is no pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from analyzer.checks.engine import Engine, SqlError
+from analyzer.checks.facts import complete
+from analyzer.checks.findings import Finding, RuleResult, conclude
+from analyzer.checks.messages import clean, columns_of, fill, value_in_words
+from analyzer.checks.rule import EVIDENCE, Rule
+from analyzer.errors import QueryError, RuleError
+from analyzer.limits import LIMITS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+Locate = Callable[[int], "tuple[str, int] | None"]
+"""Gives the source and first physical line of a record."""
+
+_MISSING = {
+    "debug": "the log has no debug lines",
+    "startup": "the start-up lines are missing",
+    "trace_ids": "the records carry no trace IDs",
+    "complete": "the log is not complete",
+}
+_KEPT = ("subject", "records", "record", "evidence", "evidence_why", "file", "line")
+"""Columns of the rows that mean something to every rule."""
+
+_HIDING = ("debug", "complete", "startup")
+"""Missing coverage that may hide what should be judged; without trace IDs everything is still there."""
+
+
+@dataclass
+class _Judged:
+    """The rows of a subject: how many there are of each verdict, and the first of them.
+
+    The first failing row is the best proven one, since one is enough for a failure; the first of the others
+    is the worst proven one, since a pass is worth no more than that.
+    """
+
+    count: dict[bool | None, int] = field(default_factory=dict)
+    rows: dict[bool | None, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def evaluate(
+    tables: Mapping[str, pa.Table],
+    rules: Sequence[Rule],
+    *,
+    require_proof: bool = False,
+    locate: Locate | None = None,
+) -> list[RuleResult]:
+    """Judge the tables by rules.
+
+    Args:
+        tables: The tables by name; a known table that is missing counts as empty.
+        rules: The rules, in the order of the results.
+        require_proof: A pass by inference is only unknown.
+        locate: Gives the source and line of a record; without it findings name records only.
+
+    Returns:
+        A result for each rule.
+
+    Raises:
+        RuleError: The SQL of a rule cannot be run, or takes more than a rule may.
+    """
+    whole = complete(tables, require_proof=require_proof)
+    with Engine(whole) as engine:
+        coverage = engine.rows("SELECT * FROM coverage")
+        context = engine.rows("SELECT * FROM context")[0]
+        return [
+            _Evaluation(engine, rule, coverage, context, require_proof, locate).result() for rule in rules
+        ]
+
+
+def run_query(
+    tables: Mapping[str, pa.Table],
+    sql: str,
+    *,
+    seconds: float = LIMITS.rule_seconds,
+    memory: str = LIMITS.rule_memory,
+) -> pa.Table:
+    """Ask the tables a question of one's own, in the same closed engine.
+
+    Args:
+        tables: The tables by name; a known table that is missing counts as empty.
+        sql: A single SELECT, in DuckDB's SQL.
+        seconds: Time that it may take.
+        memory: Memory that it may take, in DuckDB's notation.
+
+    Returns:
+        The answer.
+
+    Raises:
+        QueryError: It is no single SELECT, cannot be run, or takes more than it may.
+    """
+    try:
+        with Engine(complete(tables), seconds=seconds, memory=memory) as engine:
+            engine.require_select(sql)
+            return engine.table(sql)
+    except SqlError as error:
+        raise QueryError(
+            str(error),
+            where="query",
+            hint="the tables and their columns: docs/tables.md, or DESCRIBE requests",
+        ) from None
+
+
+class _Evaluation:
+    """One rule over the tables."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        rule: Rule,
+        coverage: Sequence[Mapping[str, Any]],
+        context: Mapping[str, Any],
+        require_proof: bool,
+        locate: Locate | None,
+    ) -> None:
+        self.engine = engine
+        self.rule = rule
+        self.context = context
+        self.require_proof = require_proof
+        self.locate = locate
+        self.missing = [
+            need for need in rule.needs if not coverage or not all(row.get(need) for row in coverage)
+        ]
+        self.gaps = _gap_reasons(coverage)
+
+    def result(self) -> RuleResult:
+        subjects = self._subjects()
+        if not subjects:
+            return conclude(self.rule, [self._finding("", "skipped", "none", self._nothing())])
+        judged = self._judged(next(iter(subjects.values())))
+        return conclude(
+            self.rule, [self._verdict(name, row, judged.get(name)) for name, row in subjects.items()]
+        )
+
+    def _ask(self, key: str, ask: Callable[[], T]) -> T:
+        """Run SQL of the rule; what is wrong with it is told with its place in the rule file."""
+        try:
+            return ask()
+        except SqlError as error:
+            raise self._fault(key, str(error)) from None
+
+    def _fault(self, key: str, what: str) -> RuleError:
+        return RuleError(
+            f"rule {self.rule.id}: {key}: {what}",
+            where=self.rule.where(f"check.{key}"),
+            hint="docs/tables.md names the tables and columns; `rules schema` what a rule may hold",
+        )
+
+    def _subjects(self) -> dict[str, dict[str, Any]]:
+        """What is judged, each once, in the order of the query."""
+
+        def ask() -> list[dict[str, Any]]:
+            self.engine.require_select(self.rule.subjects)
+            return self.engine.rows(
+                f"SELECT CAST(subject AS VARCHAR) AS _subject, * FROM (\n{self.rule.subjects}\n) "
+                f"WHERE subject IS NOT NULL LIMIT {LIMITS.rule_rows}"
+            )
+
+        subjects: dict[str, dict[str, Any]] = {}
+        for row in self._ask("subjects", ask):
+            subjects.setdefault(row["_subject"], row)
+        return subjects
+
+    def _judged(self, subject: Mapping[str, Any]) -> dict[str, _Judged]:
+        """The rows by subject. Only what verdict and message need is kept, and only the first few leave.
+
+        Args:
+            subject: Any subject, for the columns that a message may name.
+        """
+        rule = self.rule
+        named = columns_of(rule.message)
+        self._ask("rows", lambda: self.engine.require_select(rule.rows))
+        self._ask("expect", lambda: self.engine.require_select(f"SELECT (\n{rule.expect}\n)"))
+        kept = "|".join(dict.fromkeys((*named, *_KEPT)))
+        try:
+            self.engine.execute(
+                f"CREATE OR REPLACE TEMP TABLE _judged AS SELECT CAST((\n{rule.expect}\n) AS BOOLEAN) AS "
+                f"_verdict, COLUMNS('(?i)^({kept})$') FROM (\n{rule.rows}\n) "
+                f"WHERE subject IS NOT NULL LIMIT {LIMITS.rule_rows + 1}"
+            )
+        except SqlError as error:
+            self._ask("rows", lambda: self.engine.columns(rule.rows))
+            raise self._fault("expect", str(error)) from None
+        columns = self.engine.columns("SELECT * FROM _judged")
+        known = [name.lower() for name in (*columns, *subject)]
+        for name in named:
+            if name.lower() not in known:
+                raise self._fault("message", f"the rows have no column {name}")
+        return self._collect(columns)
+
+    def _collect(self, columns: Sequence[str]) -> dict[str, _Judged]:
+        """Count the rows by subject and verdict, and take the first of each."""
+        records = "CAST(NULL AS BIGINT[])"
+        if "records" in columns:
+            records = "CAST(records AS BIGINT[])"
+        elif "record" in columns:
+            records = "CASE WHEN record IS NOT NULL THEN [CAST(record AS BIGINT)] END"
+        evidence = "CAST(evidence AS VARCHAR)" if "evidence" in columns else f"'{self.rule.evidence}'"
+        rows = self._ask(
+            "rows",
+            lambda: self.engine.rows(
+                f"""WITH named AS (
+                    SELECT CAST(subject AS VARCHAR) AS _subject, {records} AS _records,
+                           {evidence} AS _evidence, rowid AS _row, * FROM _judged
+                ), ranked AS (
+                    SELECT *, CASE _evidence WHEN 'proof' THEN 0 WHEN 'inference' THEN 1 ELSE 2 END AS _rank
+                    FROM named
+                ), placed AS (
+                    SELECT *, CASE WHEN _verdict = false THEN _rank ELSE -_rank END AS _place FROM ranked
+                )
+                SELECT *, count(*) OVER same AS _count FROM placed
+                WINDOW same AS (PARTITION BY _subject, _verdict)
+                QUALIFY row_number() OVER (PARTITION BY _subject, _verdict
+                                           ORDER BY _place, list_min(_records) NULLS LAST, _row)
+                    <= {LIMITS.finding_lines}
+                ORDER BY _place, list_min(_records) NULLS LAST, _row"""
+            ),
+        )
+        judged: dict[str, _Judged] = {}
+        for row in rows:
+            part, verdict = judged.setdefault(row["_subject"], _Judged()), row["_verdict"]
+            part.count[verdict] = row["_count"]
+            part.rows.setdefault(verdict, []).append(row)
+        if sum(count for part in judged.values() for count in part.count.values()) > LIMITS.rule_rows:
+            raise self._fault("rows", f"more than {LIMITS.rule_rows:,} rows to judge")
+        return judged
+
+    def _verdict(self, subject: str, row: Mapping[str, Any], judged: _Judged | None) -> Finding:
+        if judged is None:
+            return self._without_rows(subject, row)
+        truth = False if False in judged.count else None if None in judged.count else True
+        rows = judged.rows[truth]
+        strength = EVIDENCE[rows[0]["_rank"]]
+        message = self._message(row, rows, judged.count[truth])
+        if truth is False:
+            return self._finding(subject, "fail", strength, message, rows)
+        if truth is None:
+            return self._finding(subject, "unknown", "none", message, rows)
+        doubt = ""
+        if self.missing:
+            doubt = f"but {self._what_is_missing()}"
+        elif strength == "none":
+            doubt = "but nothing proves it"
+        elif strength == "inference" and self.require_proof:
+            doubt = "but this is inferred, and proof is required"
+        if doubt:
+            return self._finding(subject, "unknown", "none", f"{message}; {doubt}", rows)
+        return self._finding(subject, "pass", strength, message, rows)
+
+    def _without_rows(self, subject: str, row: Mapping[str, Any]) -> Finding:
+        message = fill(self.rule.no_rows or "nothing was seen that could be judged", row)
+        if any(need in _HIDING for need in self.missing):
+            return self._finding(subject, "unknown", "none", f"{message}; but {self._what_is_missing()}")
+        return self._finding(subject, self.rule.empty, "none", message)
+
+    def _nothing(self) -> str:
+        if not self.context.get("config_given") and re.search(r"\bintended_", self.rule.subjects):
+            return "no configuration was given that says what was meant (--config FILE)"
+        if not self.context.get("effective_known") and re.search(r"\beffective_", self.rule.subjects):
+            return "it is not known what the daemon was given (--effective FILE)"
+        return clean(self.rule.no_subjects or "there is nothing to judge")
+
+    def _what_is_missing(self) -> str:
+        reasons = [_MISSING[need] for need in self.missing]
+        if "complete" in self.missing and self.gaps:
+            reasons[self.missing.index("complete")] += f" ({'; '.join(self.gaps)})"
+        return " and ".join(reasons)
+
+    def _message(self, subject: Mapping[str, Any], rows: Sequence[dict[str, Any]], count: int) -> str:
+        first = rows[0]
+        message = fill(self.rule.message, {**subject, **first})
+        why = first.get("evidence_why")
+        if first["_evidence"] != "proof" and why:
+            known = "inferred" if first["_evidence"] == "inference" else "not known"
+            message += f" ({known}: {value_in_words(why)})"
+        return f"{message} (and {count - 1} more)" if count > 1 else message
+
+    def _finding(
+        self, subject: str, verdict: str, evidence: str, message: str, rows: Iterable[Mapping[str, Any]] = ()
+    ) -> Finding:
+        rule = self.rule
+        rows = list(rows)
+        # those of the row that the message is about come first, whatever is cut
+        told = (record for row in rows for record in row["_records"] or () if record is not None)
+        records = sorted(islice(dict.fromkeys(told), LIMITS.finding_lines))
+        source, lines = self._places(records, rows)
+        return Finding(
+            rule=rule.id,
+            family=rule.family,
+            severity=rule.severity,
+            subject=clean(subject),
+            verdict=verdict,
+            evidence=evidence,
+            message=clean(message),
+            source=source,
+            lines=lines,
+            records=tuple(records),
+            fix=rule.fix,
+            references=rule.references,
+        )
+
+    def _places(
+        self, records: Sequence[int], rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[str | None, tuple[int, ...]]:
+        """Source and lines of a finding: of the log that shows it first, else of the configuration."""
+        places: list[tuple[str, int]] = []
+        if self.locate is not None:
+            places = [place for record in records if (place := self.locate(record)) is not None]
+        if not places:
+            places = [
+                (str(row["file"]), int(row["line"]))
+                for row in rows
+                if row.get("file") is not None and row.get("line") is not None
+            ]
+        if not places:
+            return None, ()
+        source = places[0][0]
+        lines = sorted({line for name, line in places if name == source})
+        return source, tuple(lines[: LIMITS.finding_lines])
+
+
+def _gap_reasons(coverage: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The first two distinct reasons for gaps."""
+    reasons = (gap.get("reason") for row in coverage for gap in row.get("gaps") or ())
+    return [value_in_words(reason) for reason in dict.fromkeys(reasons) if reason][:2]

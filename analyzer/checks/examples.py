@@ -1,0 +1,119 @@
+"""Examples: a rule carries logs that it must judge in a known way, and they are run here.
+
+The way from a log to tables lies in the layers beside and above this one, so it is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from analyzer.checks.evaluation import evaluate
+from analyzer.checks.facts import known_specs
+from analyzer.checks.messages import clean
+from analyzer.checks.resources import find_folder
+from analyzer.errors import RuleError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from analyzer.checks.rule import Example, Rule
+
+REQUIRED = ("pass", "fail", "unknown")
+"""Verdicts of which a rule should show an example each."""
+
+
+class Run(Protocol):
+    """Makes the tables of a log, as a check of it would."""
+
+    def __call__(
+        self, log: str | Path, config: str | None, effective: str | None = None
+    ) -> Mapping[str, pa.Table]:
+        """The tables of a log (its text, or the path of a file) and configurations (their texts)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExampleResult:
+    """What came of an example.
+
+    Attributes:
+        rule: The rule.
+        example: The example.
+        ok: The rule says what the example expects.
+        verdict: What the rule said.
+        evidence: What that rests on.
+        message: The words of the finding that decided.
+    """
+
+    rule: Rule
+    example: Example
+    ok: bool
+    verdict: str
+    evidence: str
+    message: str
+
+
+def run_examples(rule: Rule, run: Run) -> list[ExampleResult]:
+    """Judge the examples of a rule.
+
+    Args:
+        rule: The rule.
+        run: Makes the tables of a log.
+
+    Returns:
+        A result for each example.
+
+    Raises:
+        RuleError: A sample does not exist, or the rule's SQL cannot be run.
+    """
+    return [_run_example(rule, example, run) for example in rule.examples]
+
+
+def missing_examples(rule: Rule) -> tuple[str, ...]:
+    """The verdicts that no example of a rule shows, though one should."""
+    shown = {example.verdict for example in rule.examples}
+    return tuple(verdict for verdict in REQUIRED if verdict not in shown)
+
+
+def _run_example(rule: Rule, example: Example, run: Run) -> ExampleResult:
+    where = f"{rule.path}:{example.line}" if rule.path else rule.where()
+    log, config = _inputs(example, where)
+    tables = {**run(log, config, example.effective), **_build(example, where)}
+    (result,) = evaluate(tables, [rule])
+    words = [finding.message for finding in result.findings if finding.verdict == result.verdict]
+    ok = result.verdict == example.verdict and example.evidence in (None, result.evidence)
+    return ExampleResult(rule, example, ok, result.verdict, result.evidence, words[0] if words else "")
+
+
+def _build(example: Example, where: str) -> dict[str, pa.Table]:
+    """The tables that an example states row by row."""
+    import pyarrow as pa
+
+    specs = known_specs()
+    tables = {}
+    for name, rows in example.tables.items():
+        if name not in specs:
+            raise RuleError(f"no table is called {name}", where=where, hint="docs/tables.md names them")
+        try:
+            tables[name] = specs[name].build(rows)
+        except (KeyError, pa.ArrowException) as error:
+            raise RuleError(clean(f"rows of {name}: {error}"), where=where, hint="docs/tables.md") from None
+    return tables
+
+
+def _inputs(example: Example, where: str) -> tuple[str | Path, str | None]:
+    """The log of an example and its configuration."""
+    if example.sample is None:
+        return example.log or "", example.config
+    folder = find_folder("sample_logs") / example.sample
+    log, own = folder / "buildkitd.log", folder / "buildkitd.toml"
+    if not log.is_file():
+        raise RuleError(
+            f"no sample log is called {example.sample}", where=where, hint="the folders of sample_logs"
+        )
+    if example.config is not None or not own.is_file():
+        return log, example.config
+    return log, own.read_text(encoding="utf-8")

@@ -1,0 +1,81 @@
+"""`check`: whether BuildKit did what its configuration says."""
+
+from typing import Annotated
+
+import typer
+
+from analyzer.cli import options
+
+FAIL_ON = ("error", "warning", "info", "never")
+
+
+def run(
+    sources: options.Sources,
+    config: options.Config = None,
+    daemon_flags: options.DaemonFlags = None,
+    effective: options.Effective = None,
+    buildkit_version: options.BuildkitVersion = None,
+    rules: options.Rules = None,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="terminal, json, junit, sarif, github, gitlab, markdown or html.",
+        ),
+    ] = "terminal",
+    output: options.Output = "-",
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            "--fail-on", metavar="SEVERITY", help="Exit 1 from here on: error, warning, info or never."
+        ),
+    ] = "error",
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Exit 0, not 3, when an error rule is unknown.")
+    ] = False,
+    require_proof: Annotated[
+        bool, typer.Option("--require-proof", help="Take a pass by inference for unknown.")
+    ] = False,
+    no_redact: options.NoRedact = False,
+) -> int:
+    """Check a log against its configuration.
+
+    Says what failed, by which lines of the log, and what to do about it.
+
+    Exit codes: 0 nothing failed and nothing is unknown; 1 a failure at or above --fail-on; 3 no such
+    failure, but an error rule is unknown, or the input held no BuildKit record; 2 usage, unreadable input,
+    a bad rule or configuration.
+    """
+    from analyzer.cli.output import open_output, show_progress
+    from analyzer.cli.pipeline import read_config, read_log
+    from analyzer.reports import find_writer, unknown_name
+
+    if fail_on not in FAIL_ON:
+        raise unknown_name("severity", fail_on, FAIL_ON)
+    write = find_writer(format_)
+    meant, given = read_config(config), read_config(effective)
+
+    from analyzer import api
+    from analyzer.checks import load_rules
+
+    chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
+    log = read_log(sources, redact=not no_redact)
+    with show_progress("checking"):
+        report = api.check(
+            log,
+            meant,
+            rules=chosen,
+            effective=given,
+            flags=" ".join(daemon_flags) if daemon_flags else None,
+            version=buildkit_version,
+            require_proof=require_proof,
+            fail_on=fail_on,
+            allow_unknown=allow_unknown,
+        )
+    with open_output(output) as stream:
+        write(report, stream)
+    return int(report.exit_code)

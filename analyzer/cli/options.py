@@ -1,0 +1,63 @@
+"""Words that several commands understand, each described once.
+
+The modules of the commands evaluate their annotations, since Typer reads them: no future import there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="SOURCE", help="A log: a path, `-`, a compressed file, or a folder of logs."),
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config", metavar="FILE", help="What was meant: buildkitd.toml, or dockerd's daemon.json."
+    ),
+]
+DaemonFlags = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--daemon-flags",
+        metavar="TEXT",
+        help="Flags meant for buildkitd, as given to --buildkitd-flags. Repeatable.",
+    ),
+]
+Effective = Annotated[
+    str | None,
+    typer.Option(
+        "--effective",
+        metavar="FILE",
+        help="What the daemon was really given, where that is known: its buildkitd.toml.",
+    ),
+]
+BuildkitVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--buildkit-version", metavar="V", help="BuildKit's version, such as v0.17.3, if the log hides it."
+    ),
+]
+Output = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="FILE", help="Where the result goes; `-` is standard output."),
+]
+NoRedact = Annotated[
+    bool,
+    typer.Option("--no-redact", help="Leave secrets found in the log as they are."),
+]
+Rules = Annotated[
+    list[str] | None,
+    typer.Option("--rules", metavar="PATH", help="More rules: a rule file or a folder of them. Repeatable."),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", metavar="ID", help="Only this rule. Repeatable."),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="ID", help="Without this rule. Repeatable."),
+]

@@ -1,0 +1,83 @@
+"""From the words of a command to a log, its tables and its configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analyzer.cli.output import show_progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from analyzer.api import Log, Seen
+    from analyzer.intent import Config
+    from analyzer.reports.export import Named
+
+
+def read_config(path: str | None) -> Config | None:
+    """The configuration in a file, if one was named."""
+    if path is None:
+        return None
+    from analyzer.intent import load_config
+
+    return load_config(path)
+
+
+def read_log(sources: list[str], *, redact: bool = True) -> Log:
+    """The log in all the sources."""
+    from analyzer.api import read
+
+    names = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
+    with show_progress(f"reading {names}"):
+        return read(*sources, redact=redact)
+
+
+def read_seen(
+    sources: list[str], *, config: str | None, effective: str | None, version: str | None, redact: bool = True
+) -> Seen:
+    """What the log shows, each request with its host."""
+    from analyzer.api import attribute
+
+    meant, given = read_config(config), read_config(effective)
+    log = read_log(sources, redact=redact)
+    return attribute(log, meant, effective=given, version=version)
+
+
+def named_tables(seen: Seen) -> Iterator[Named]:
+    """Every table with its schema and batches; the records, which may be many, are streamed from the log."""
+    from analyzer.records.schema import RECORDS
+    from analyzer.reports.export import named_tables as in_memory
+
+    yield ("records", RECORDS, seen.log.batches())
+    yield from in_memory({name: table for name, table in seen.tables.items() if name != "records"})
+
+
+def tables_for(seen: Seen, sql: str) -> dict[str, pa.Table]:
+    """The tables that a query may name. The records are read into memory only for one that names them."""
+    tables = dict(seen.tables)
+    if re.search(r"\brecords\b", sql, re.IGNORECASE):
+        tables["records"] = seen.log.table("records")
+    return tables
+
+
+def example_tables(
+    log: str | Path, config: str | None, effective: str | None = None
+) -> Mapping[str, pa.Table]:
+    """The tables that a check of a rule's example would judge.
+
+    Args:
+        log: The log's text, or the path of a file.
+        config: The text of the configuration that was meant.
+        effective: The text of the configuration that the daemon was given.
+    """
+    from analyzer.api import check, read
+    from analyzer.intent import parse_config
+
+    meant = parse_config(config) if config is not None else None
+    given = parse_config(effective) if effective is not None else None
+    source = log if isinstance(log, Path) else BytesIO(log.encode())
+    return check(read(source), meant, rules=(), effective=given).tables

@@ -1,0 +1,51 @@
+"""Every kind of finding in one sentence, for documentation and for those who filter findings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KINDS: Final[dict[str, str]] = {
+    "unknown-key": "BuildKit does not know the key, and ignores it without a word.",
+    "wrong-table": "The key exists, but means nothing in this table.",
+    "unquoted-registry": "A registry's name without quotes is split at its dots.",
+    "key-case": "Some versions read the key only in its own spelling.",
+    "key-not-in-version": "The stated version does not know the key yet.",
+    "unit-not-in-version": "The stated version takes only numbers, not text such as 10GB.",
+    "deprecated-key": "The stated version has another key for this.",
+    "registry-key-alias": "The section is named after a host of Docker Hub instead of docker.io.",
+    "registry-key-url": "The section is named by a URL or a path.",
+    "registry-key-pattern": "The section is named by a pattern or a default, which BuildKit does not have.",
+    "registry-key-space": "The section's name has a space around it.",
+    "mirrors-empty": "The list of mirrors is empty.",
+    "mirror-not-a-host": "A mirror names no host.",
+    "mirror-scheme": "A mirror has a scheme, which is ignored or, before v0.12, taken for the host.",
+    "mirror-path": "A mirror has a path, which stands in the wrong place before v0.12.",
+    "mirror-credentials": "A mirror holds a user name or password, which is not used.",
+    "mirror-twice": "A mirror is listed twice.",
+    "mirror-is-registry": "A mirror is the registry itself.",
+    "mirror-section-name": "A section that should go with a mirror has another name, by its port or path.",
+    "mirror-not-a-url": "A mirror in a daemon.json is not scheme and host.",
+    "settings-under-registry": "Settings for a mirror stand under the registry that lists it.",
+    "unused-with-http": "Certificate files are of no use with plain HTTP.",
+    "unverified-ca": "A certificate authority is of no use without verification.",
+    "http-and-insecure": "Both plain HTTP and HTTPS without verification are tried.",
+    "keypair-incomplete": "A key pair lacks its key or its certificate.",
+    "keypair-swapped": "By their names, key and certificate are the wrong way round.",
+    "ca-empty": "The path of a certificate authority is empty.",
+    "ca-is-key": "By its name, a certificate authority is a private key.",
+    "ca-twice": "A certificate authority is listed twice.",
+    "buildx-name-collision": "Buildx copies two files to one path in the builder.",
+    "network-mode-invalid": "The network mode does not exist for a worker.",
+    "network-mode-not-in-version": "The stated version does not know the network mode yet.",
+    "network-on-disabled-worker": "The network mode stands under a worker that is switched off.",
+    "cni-config-path-default": "The mode cni relies on the default path of its configuration.",
+    "cni-config-path-flag": "The flag --oci-cni-config-path empties the path instead of setting it.",
+    "no-worker": "Both workers are switched off.",
+    "log-level-invalid": "The level of the log does not exist.",
+    "log-level-overrides": "The level of the log counts above debug = true.",
+    "log-format-invalid": "The format of the log does not exist.",
+    "entitlement-unknown": "An entitlement does not exist.",
+    "concurrency-not-positive": "The number of connections to a registry is not positive.",
+    "unknown-flag": "The daemon does not know the flag.",
+}
+"""What each kind says; the kinds are stable."""

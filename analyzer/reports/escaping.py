@@ -1,0 +1,87 @@
+"""Every way in which text from a log is made harmless for the thing that will show it.
+
+A log, a configuration and a rule file are written by others. Rich passes ``ESC[2J`` through, ElementTree
+writes XML that no parser accepts, a spreadsheet runs a cell that starts with ``=``, and a runner of workflows
+obeys ``::`` at the start of a line. So no report writes foreign text without one of these functions.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+_NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\x1b": r"\x1b"}
+_FORMULA = frozenset("=+-@＝＋－＠\t\r")
+_FENCE = re.compile("`+")
+
+
+def _visible(character: str) -> str:
+    if character in _NAMED:
+        return _NAMED[character]
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\U{code:08x}"
+
+
+def escape_terminal(text: str) -> str:
+    """The text with everything that does not print as itself written as a visible escape.
+
+    Control characters (C0 and C1, so every ANSI and OSC sequence), marks that turn the direction of writing,
+    zero-width and private characters, and line ends become ``\\x1b``, ``\\u202e``, ``\\n``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _visible(character) for character in text)
+
+
+def escape_html(text: str) -> str:
+    """The text for HTML, in content and in quoted attributes."""
+    return html.escape(escape_terminal(text), quote=True)
+
+
+def escape_xml(text: str) -> str:
+    """The text for XML 1.0, without the characters that XML forbids even as references."""
+    return escape_html(text.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff"))
+
+
+def escape_markdown(text: str) -> str:
+    """The text as a Markdown code span: no link, image, mention or HTML in it comes alive.
+
+    Bars are escaped as well, so that the span can stand in a table's cell.
+    """
+    safe = escape_terminal(text).replace("|", "\\|")
+    if not safe.strip():
+        return ""
+    longest = max((len(run) for run in _FENCE.findall(safe)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if safe[0] in "` " or safe[-1] in "` " else ""
+    return f"{fence}{space}{safe}{space}{fence}"
+
+
+def escape_csv(text: str) -> str:
+    """The text for a cell that a spreadsheet will not take for a formula."""
+    safe = escape_terminal(text)
+    start = text.lstrip(" ")[:1]
+    return f"'{safe}" if start and start in _FORMULA else safe
+
+
+def escape_workflow(text: str, *, argument: bool = False) -> str:
+    """The text for a GitHub workflow command.
+
+    Args:
+        text: The text.
+        argument: Whether it is the value of an argument (``file=...``) and not the message.
+    """
+    safe = escape_terminal(text).replace("%", "%25")
+    return safe.replace(":", "%3A").replace(",", "%2C") if argument else safe
+
+
+def dump_json(value: Any, *, indent: int | None = None) -> str:
+    """The value as JSON in ASCII: a terminal that shows it sees escapes, never controls."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
+    return text.replace("\x7f", "\\u007f")

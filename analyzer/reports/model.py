@@ -1,0 +1,118 @@
+"""What a report is made of, as the formats see it.
+
+The formats stand left of the facade that makes reports, so they name what they need and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from analyzer.checks import RuleResult
+
+VERDICTS = ("fail", "unknown", "pass", "skipped", "waived")
+SEVERITIES = ("error", "warning", "info")
+
+
+class SourceLike(Protocol):
+    """A log that was read: its size, the version that wrote it, and what it can be asked."""
+
+    @property
+    def name(self) -> str:
+        """The log's name."""
+
+    @property
+    def records(self) -> int:
+        """Records read."""
+
+    @property
+    def lines(self) -> int:
+        """Physical lines read."""
+
+    @property
+    def buildkit_version(self) -> str | None:
+        """The version that wrote it, such as ``v0.17.3``, where known."""
+
+    @property
+    def coverage(self) -> Mapping[str, Any]:
+        """``startup``, ``debug``, ``trace_ids``, ``complete`` and ``lines_not_understood``."""
+
+
+class ReportLike(Protocol):
+    """A finished check."""
+
+    @property
+    def results(self) -> Sequence[RuleResult]:
+        """One result a rule, in the order of the rules."""
+
+    @property
+    def sources(self) -> Sequence[SourceLike]:
+        """The logs that were read."""
+
+    @property
+    def summary(self) -> Mapping[str, int]:
+        """Rules a verdict."""
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that the verdicts ask for."""
+
+    @property
+    def fail_on(self) -> str:
+        """The severity from which a failure counts, or ``never``."""
+
+
+def format_lines(lines: Sequence[int]) -> str:
+    """Line numbers, runs of neighbours drawn together: ``214, 220-223``."""
+    parts: list[str] = []
+    ordered = sorted(set(lines))
+    index = 0
+    while index < len(ordered):
+        end = index
+        while end + 1 < len(ordered) and ordered[end + 1] == ordered[end] + 1:
+            end += 1
+        first, last = ordered[index], ordered[end]
+        parts.append(str(first) if first == last else f"{first}-{last}")
+        index = end + 1
+    return ", ".join(parts)
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: ``1 record``, ``12,000 records``, ``2 failed``."""
+    plural = "" if number == 1 else "s"
+    return f"{number:,} {noun}{plural}"
+
+
+def exit_meaning(report: ReportLike) -> str:
+    """What the report's exit code says, in words."""
+    code = report.exit_code
+    if code == 0:
+        if report.summary.get("fail"):
+            return "no failure at or above --fail-on"
+        if report.summary.get("unknown"):
+            return "nothing failed; what is unknown does not count as a failure"
+        return "nothing failed and nothing is unknown"
+    if code == 3:
+        if not any(r.verdict == "unknown" and r.rule.severity == "error" for r in report.results):
+            return "the input held no BuildKit record"
+        failed = "no failure at or above --fail-on" if report.summary.get("fail") else "nothing failed"
+        return f"{failed}, but a rule of severity error is unknown"
+    return "a failure at or above --fail-on"
+
+
+def one_line(text: str) -> str:
+    """A text of several source lines, as in a rule file, as one line."""
+    return " ".join(text.split())
+
+
+def counts(report: ReportLike, severity: str) -> bool:
+    """Whether a failure of a severity counts for the exit code of the report."""
+    return reaches(severity, report.fail_on)
+
+
+def reaches(severity: str, threshold: str) -> bool:
+    """Whether a finding of a severity counts; the threshold is a severity or ``never``."""
+    if threshold == "never" or severity not in SEVERITIES:
+        return False
+    return SEVERITIES.index(severity) <= SEVERITIES.index(threshold)

@@ -1,0 +1,295 @@
+"""The report that a tired engineer reads in ten seconds: what is known, what failed, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from analyzer.reports.escaping import escape_terminal
+from analyzer.reports.model import (
+    SEVERITIES,
+    VERDICTS,
+    ReportLike,
+    SourceLike,
+    count,
+    exit_meaning,
+    format_lines,
+)
+
+if TYPE_CHECKING:
+    from analyzer.checks import Finding, RuleResult
+
+PLAIN_WIDTH = 100
+"""Columns where no terminal says how many it has."""
+
+WIDEST = 120
+"""Columns that a line of prose may take, however wide the terminal."""
+
+_STYLES = {
+    "fail": "bold red",
+    "unknown": "bold yellow",
+    "pass": "green",
+    "skipped": "dim",
+    "waived": "dim",
+    "error": "red",
+    "warning": "yellow",
+    "info": "cyan",
+}
+_WORDS = {"fail": "failed", "unknown": "unknown", "pass": "passed", "skipped": "skipped", "waived": "waived"}
+_LABEL = 10
+"""Columns before the text: verdicts and the words "lines", "fix" stand there."""
+
+_REMEDIES = (
+    ("debug", 'debug lines: `debug = true` in buildkitd.toml (or `[log] level = "debug"`), then build again'),
+    ("startup", "the start of the daemon: take the log from before the first build, not from its tail"),
+    ("complete", "the whole log: parts are missing or unfinished, `show SOURCE coverage` names each gap"),
+)
+
+
+def make_console(stream: TextIO) -> Console:
+    """A console that interprets nothing in what it is given, and colours only where colours are wanted."""
+    console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    width = min(console.width, WIDEST) if console.is_terminal else PLAIN_WIDTH
+    console.width = max(width, 40)
+    return console
+
+
+def write(report: ReportLike, stream: TextIO) -> None:
+    """Write the report as text: coverage, failures, unknowns, passes, what was skipped, and the sum."""
+    page = Page(make_console(stream), only=report.sources[0].name if len(report.sources) == 1 else None)
+    for source in report.sources:
+        _write_source(page, source)
+    by_verdict = {
+        verdict: _by_severity(result for result in report.results if result.verdict == verdict)
+        for verdict in VERDICTS
+    }
+    for result in by_verdict["fail"]:
+        _write_failure(page, result)
+    _write_unknowns(page, by_verdict["unknown"], report.sources)
+    _write_passes(page, by_verdict["pass"])
+    for verdict in ("waived", "skipped"):
+        _write_line_of_rules(page, verdict, by_verdict[verdict])
+    _write_sum(page, report)
+
+
+class Page:
+    """Paragraphs with a hanging label, wrapped to the console, without trailing blanks.
+
+    Args:
+        console: Where they go.
+        only: The log's name, if there is only one: lines need no name then.
+    """
+
+    def __init__(self, console: Console, *, only: str | None = None) -> None:
+        self.console = console
+        self.only = only
+        self._started = False
+        self._plain = console.color_system is None
+
+    def gap(self) -> None:
+        """An empty line between two parts."""
+        if self._started:
+            self.console.file.write("\n")
+
+    def paragraph(self, label: str, body: Text, *, style: str = "", indent: int = _LABEL) -> None:
+        """Write the body beside its label.
+
+        Args:
+            label: What stands before the first line.
+            body: The text; made from data through `shown`, never from markup.
+            style: The label's style.
+            indent: Columns before the text.
+        """
+        self._started = True
+        room = self.console.width - indent
+        # most lines fit, and wrapping costs more than all the rest
+        fits = body.cell_len <= room
+        lines = [body] if fits else list(body.wrap(self.console, room, overflow="fold"))
+        for number, line in enumerate(lines or [Text()]):
+            line.rstrip()
+            head = Text(
+                label.ljust(indent) if number == 0 else " " * indent, style=style if number == 0 else ""
+            )
+            whole = Text.assemble(head, line)
+            whole.rstrip()
+            if self._plain:
+                self.console.file.write(whole.plain + "\n")
+            else:
+                self.console.print(whole, soft_wrap=True)
+
+
+def shown(text: str, style: str = "") -> Text:
+    """Foreign text as it may be shown: nothing in it is interpreted, and everything is visible."""
+    return Text(escape_terminal(text), style=style)
+
+
+def _prose(text: str, style: str = "") -> Text:
+    """A text of several source lines, as in a rule file, as one paragraph."""
+    return Text(escape_terminal(" ".join(text.split())), style=style)
+
+
+def _by_severity(results: Iterable[RuleResult]) -> list[RuleResult]:
+    def rank(result: RuleResult) -> int:
+        severity = result.rule.severity
+        return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+
+    return sorted(results, key=rank)
+
+
+def _write_source(page: Page, source: SourceLike) -> None:
+    """The log's name, and what it can be asked: without that no verdict below means anything."""
+    coverage = source.coverage
+    page.paragraph("log", shown(source.name, "bold"), style="dim")
+    size = Text(f"{count(source.records, 'record')}, {count(source.lines, 'line')}")
+    strange = int(coverage.get("lines_not_understood") or 0)
+    if not source.records or strange >= source.lines:
+        page.paragraph("", Text.assemble(size, "; ", ("no BuildKit record in it", "bold yellow")))
+        return
+    version = source.buildkit_version
+    parts = [
+        size,
+        shown(f"BuildKit {version}") if version else Text("BuildKit's version unknown"),
+        Text("start-up seen") if coverage.get("startup") else Text("no start-up lines", "yellow"),
+        Text("debug on") if coverage.get("debug") else Text("no debug lines", "bold yellow"),
+        Text("trace IDs") if coverage.get("trace_ids") else Text("no trace IDs"),
+        Text("complete") if coverage.get("complete") else Text("with gaps", "yellow"),
+    ]
+    if strange:
+        parts.append(Text(f"{count(strange, 'line')} not understood", "yellow"))
+    else:
+        parts.append(Text("every line understood"))
+    page.paragraph("", Text("; ").join(parts))
+    gaps = list(coverage.get("gaps") or ())
+    for gap in gaps[:3]:
+        page.paragraph("", Text.assemble(("gap: ", "yellow"), _gap(gap)))
+    if len(gaps) > 3:
+        page.paragraph("", Text(f"and {count(len(gaps) - 3, 'gap')} more"))
+
+
+def _gap(gap: object) -> Text:
+    if isinstance(gap, dict):
+        line = gap.get("line")
+        place = f" (line {line})" if line is not None else ""
+        return Text.assemble(shown(str(gap.get("reason"))), place)
+    return shown(str(gap))
+
+
+def _write_head(page: Page, verdict: str, result: RuleResult) -> None:
+    rule = result.rule
+    page.paragraph(
+        verdict.upper(),
+        Text.assemble(shown(rule.id, "bold"), "  ", _prose(rule.title), "  ", _severity(rule.severity)),
+        style=_STYLES[verdict],
+    )
+
+
+def _severity(severity: str) -> Text:
+    return Text(f"[{escape_terminal(severity)}]", _STYLES.get(severity, ""))
+
+
+def _write_failure(page: Page, result: RuleResult) -> None:
+    page.gap()
+    _write_head(page, "fail", result)
+    failed = [finding for finding in result.findings if finding.verdict == "fail"]
+    for finding in failed:
+        _write_finding(page, finding)
+    for finding in result.findings:
+        if finding.verdict == "unknown":
+            _write_finding(page, finding, mark="unknown: ")
+    for fix in dict.fromkeys(finding.fix for finding in failed if finding.fix):
+        page.paragraph("  fix", _prose(fix), style="bold")
+    references = dict.fromkeys(reference for finding in failed for reference in finding.references)
+    if references:
+        page.paragraph("  see", Text(" ").join(shown(reference) for reference in references), style="dim")
+
+
+def _write_finding(page: Page, finding: Finding, *, mark: str = "") -> None:
+    message = _prose(finding.message)
+    if finding.subject and finding.subject not in finding.message:
+        message = Text.assemble(shown(finding.subject, "bold"), ": ", message)
+    if mark:
+        message = Text.assemble((mark, "yellow"), message)
+    page.paragraph("", message)
+    trail = _trail(page, finding)
+    if trail.plain:
+        page.paragraph("", trail)
+
+
+def _trail(page: Page, finding: Finding) -> Text:
+    """How sure it is, and the lines that tell it."""
+    parts = []
+    if finding.verdict == "fail" and finding.evidence != "none":
+        parts.append("proven" if finding.evidence == "proof" else "by inference")
+    if finding.lines:
+        known = finding.source is None or finding.source == page.only
+        place = f"line{'' if len(finding.lines) == 1 else 's'} " if known else f"{finding.source}:"
+        parts.append(place + format_lines(finding.lines))
+    return shown(", ".join(parts), "dim")
+
+
+def _write_unknowns(page: Page, results: Sequence[RuleResult], sources: Sequence[SourceLike]) -> None:
+    if not results:
+        return
+    page.gap()
+    for result in results:
+        _write_head(page, "unknown", result)
+        unknown = [finding for finding in result.findings if finding.verdict == "unknown"]
+        for finding in unknown:
+            _write_finding(page, finding)
+        if not unknown and result.reason:
+            page.paragraph("", _prose(result.reason))
+    seen = [source for source in sources if source.records]
+    remedies = [words for key, words in _REMEDIES if any(not source.coverage.get(key) for source in seen)]
+    if len(remedies) > 1 and any(not source.coverage.get("startup") for source in seen):
+        remedies = remedies[:-1]
+    for number, words in enumerate(remedies):
+        page.paragraph("  needs" if number == 0 else "", Text(words), style="bold")
+
+
+def _write_passes(page: Page, results: Sequence[RuleResult]) -> None:
+    """A line a rule: what holds, and of whom, as far as that fits."""
+    if results:
+        page.gap()
+    for result in results:
+        inferred = " (by inference)" if result.evidence == "inference" else ""
+        room = page.console.width - _LABEL - len(result.rule.id) - 2 - len(inferred)
+        title = _prose(result.rule.title).plain
+        subjects = [f.subject for f in result.findings if f.verdict == "pass" and f.subject != page.only]
+        names = escape_terminal(": " + ", ".join(dict.fromkeys(subjects))) if subjects else ""
+        words = title + names if len(title) + len(names) <= room else title
+        if len(words) > room:
+            words = words[: max(room - 3, 0)] + "..."
+        body = Text.assemble(shown(result.rule.id, "bold"), "  ", words, (inferred, "dim"))
+        page.paragraph("PASS", body, style=_STYLES["pass"])
+
+
+def _write_line_of_rules(page: Page, verdict: str, results: Sequence[RuleResult]) -> None:
+    """All rules of a verdict in one paragraph, drawn together by their reason."""
+    if not results:
+        return
+    page.gap()
+    by_reason: dict[str, list[str]] = {}
+    for result in results:
+        by_reason.setdefault(_reason(result), []).append(result.rule.id)
+    parts = [_prose(", ".join(ids) + (f" ({reason})" if reason else "")) for reason, ids in by_reason.items()]
+    page.paragraph(verdict.upper(), Text("; ").join(parts), style=_STYLES[verdict])
+
+
+def _reason(result: RuleResult) -> str:
+    if result.reason:
+        return str(result.reason)
+    return next((finding.message for finding in result.findings if finding.message), "")
+
+
+def _write_sum(page: Page, report: ReportLike) -> None:
+    page.gap()
+    parts = [
+        Text(f"{report.summary[verdict]} {_WORDS[verdict]}", _STYLES[verdict])
+        for verdict in VERDICTS
+        if report.summary.get(verdict)
+    ]
+    total = Text(", ").join(parts) if parts else Text("no rule was run")
+    page.paragraph("", Text.assemble(total, f". Exit {report.exit_code}: {exit_meaning(report)}."), indent=0)

@@ -1,0 +1,238 @@
+"""Exchanges: requests with their answers while a log is read, and what is seen to be missing on the way.
+
+The sequences (module ``sequences``) fill these; ``requests`` makes the table of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from analyzer.tables.events import Event
+from analyzer.tables.failures import read_failure
+from analyzer.tables.urls import RegistryURL, find_url, parse_url, upstream_host
+
+_REALM = re.compile(r'realm="https?://(?P<host>[^/"]+)')
+_RANGE = re.compile(r"bytes=(\d+)-")
+_DOCKER_HUB_REALM = "auth.docker.io"
+
+_INDEX = ("manifest.list", "image.index")
+_MANIFEST = ("distribution.manifest", "image.manifest")
+_CONFIG = ("image.config", "container.image.v1", "container.plugin")
+_LAYER = ("image.layer", "image.rootfs", "in-toto", "spdx")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and, once it came, its answer. Attributes are the columns of the table ``requests``."""
+
+    record: int
+    line: int
+    source: str
+    stream: str | None
+    epoch: int
+    time: int | None
+    trace_id: str | None
+    span_id: str | None
+    span: str | None
+    method: str | None
+    url: str | None = None
+    scheme: str | None = None
+    host: str | None = None
+    host_why: str | None = None
+    mirror: bool | None = None
+    registry: str | None = None
+    repository: str | None = None
+    reference: str | None = None
+    kind: str = "other"
+    digest: str | None = None
+    media_type: str | None = None
+    accept: str | None = None
+    offset: int | None = None
+    size: int | None = None
+    action: str = "pull"
+    object: int | None = None
+    position: int | None = None
+    response_record: int | None = None
+    response_line: int | None = None
+    status_code: int | None = None
+    error: str | None = None
+    fingerprint: str | None = None
+    pairing: str = "none"
+    inferred: bool = False
+    """The host is not named by the log; `host_why` says what it is known by."""
+    last: bool = False
+    """Its refusal is logged as the last host's (``fetch failed`` at level info, since v0.19)."""
+    closed: bool = False
+    """Nothing more is expected: it was answered, failed, or was given up for another host."""
+
+    @property
+    def good(self) -> bool:
+        """The answer gave what was asked for (redirects are followed before they are logged)."""
+        return self.status_code is not None and 200 <= self.status_code < 400
+
+    @property
+    def role(self) -> str | None:
+        """mirror or upstream; None where host or registry are not known."""
+        if self.host is None or self.registry is None:
+            return None
+        return "upstream" if self.host == upstream_host(self.registry) else "mirror"
+
+    @property
+    def host_evidence(self) -> str:
+        """How the host is known: proof, inference or none."""
+        if self.host is None:
+            return "none"
+        return "inference" if self.inferred else "proof"
+
+    @property
+    def error_kind(self) -> str | None:
+        """The failure, classified as in the table ``problems``."""
+        return read_failure(self.error).kind if self.error else None
+
+    @property
+    def outcome(self) -> str:
+        """The answer in a word: a status code, the kind of the failure, or ``no answer``."""
+        if self.status_code is not None:
+            return str(self.status_code)
+        return self.error_kind or "no answer"
+
+    def name_host(self, url: RegistryURL, why: str) -> None:
+        """Take the host from a URL, unless it is known already."""
+        if self.host is not None:
+            return
+        self.host, self.scheme, self.host_why = url.host, url.scheme, why
+        self.mirror = url.mirror
+        self.registry = self.registry or url.registry
+        self.repository = self.repository or url.repository
+        if url.digest and not self.digest:
+            self.digest = url.digest
+
+    def answer(self, event: Event, pairing: str) -> None:
+        """Take the answer from its record."""
+        self.response_record, self.response_line = event.record, event.line
+        self.status_code = status_of(event)
+        self.pairing = pairing
+        self.fingerprint = fingerprint_of(event)
+        self.closed = True
+        told = event.fields.get("response.header.docker-content-digest")
+        if told and self.digest is None and self.action == "pull" and self.good:
+            self.digest = told
+        if self.kind == "other" and self.action == "pull":
+            self.kind = kind_of_media_type(event.fields.get("response.header.content-type")) or self.kind
+
+    def fail(self, event: Event) -> None:
+        """Take the failure from a record that tells of it."""
+        self.closed = True
+        self.last = event.level == "info" and event.message.startswith("fetch failed")
+        if self.error is None:
+            self.error = event.error
+        url = find_url(event.error)
+        if url is not None:
+            self.name_host(url, "the error names the URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that is seen to be missing: why, and the record that shows it."""
+
+    reason: str
+    record: int
+    line: int
+    source: str
+    stream: str | None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All exchanges and gaps of a log so far."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    objects: int = 0
+
+    def new_object(self) -> int:
+        """A number for the next object fetched or pushed."""
+        self.objects += 1
+        return self.objects - 1
+
+    def open(self, event: Event, epoch: int) -> Exchange:
+        """Note a request (or an answer whose request is lost)."""
+        fields = event.fields
+        exchange = Exchange(
+            record=event.record,
+            line=event.line,
+            source=event.source,
+            stream=event.stream,
+            epoch=epoch,
+            time=event.time,
+            trace_id=event.trace_id,
+            span_id=event.span_id,
+            span=event.span,
+            method=fields.get("request.method"),
+            digest=fields.get("digest"),
+            media_type=fields.get("mediatype"),
+            accept=fields.get("request.header.accept"),
+            size=_number(fields.get("size")),
+            url=fields.get("url"),
+        )
+        resumed = _RANGE.match(fields.get("request.header.range", ""))
+        if resumed:
+            exchange.offset = int(resumed[1])
+        url = parse_url(exchange.url) if exchange.url else None
+        if url is not None:
+            exchange.name_host(url, "the URL is logged")
+        elif "host" in fields:
+            exchange.host, exchange.host_why = fields["host"], "host= is logged"
+        self.exchanges.append(exchange)
+        return exchange
+
+    def gap(self, reason: str, event: Event) -> None:
+        """Note what is missing, at the record that shows it."""
+        self.gaps.append(Gap(reason, event.record, event.line, event.source, event.stream))
+
+    def gap_at(self, reason: str, exchange: Exchange) -> None:
+        """Note what is missing, at a request."""
+        self.gaps.append(
+            Gap(reason, exchange.record, exchange.line, exchange.source, exchange.stream)
+        )
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return int(text) if text else None
+    except ValueError:
+        return None
+
+
+def status_of(event: Event) -> int | None:
+    """The status code of an answer; Go writes ``404 Not Found``."""
+    return _number(event.fields.get("response.status", "").partition(" ")[0])
+
+
+def fingerprint_of(event: Event) -> str | None:
+    """Whose headers an answer carries.
+
+    Returns:
+        ``docker-hub`` for the headers that only Docker Hub sends (its token realm, its rate limit's source
+        address), ``google`` for those of Google's storage (``x-goog-*``, as mirror.gcr.io answers),
+        ``realm:HOST`` for a challenge that names another token service, None for none of them.
+    """
+    fields = event.fields
+    realm = _REALM.search(fields.get("response.header.www-authenticate", ""))
+    if "response.header.docker-ratelimit-source" in fields or (realm and realm["host"] == _DOCKER_HUB_REALM):
+        return "docker-hub"
+    if any(key.startswith("response.header.x-g") for key in fields):
+        return "google"
+    return f"realm:{realm['host'].lower()}" if realm else None
+
+
+def kind_of_media_type(media_type: str | None) -> str | None:
+    """What a descriptor of this media type (or an Accept header that begins with it) is for."""
+    if not media_type:
+        return None
+    first = media_type.partition(",")[0]
+    for kind, marks in (("index", _INDEX), ("manifest", _MANIFEST), ("config", _CONFIG), ("layer", _LAYER)):
+        if any(mark in first for mark in marks):
+            return kind
+    return None

@@ -1,0 +1,246 @@
+"""Look-ups: the requests of a span ``resolving REFERENCE``, which since BuildKit v0.16 name no host.
+
+Within such a span requests are strictly sequential, so an answer belongs to the latest request, and the place of
+a request in the order of hosts is told by the lines around it (containerd ``remotes/docker/resolver.go`` and
+``fetcher.go``; measured in logs of v0.16.0 to v0.32.2):
+
+- resolving a tag: one ``resolving`` a host; a 401 with its second request stays with its host;
+- ``fetch`` starts the next object, and every object starts again at the first host;
+- since v0.23 one ``fetching layer`` a host; before, an answer that is neither good nor 401, 408 or 429, or a
+  request after one that got no answer, moves on to the next host.
+"""
+
+from __future__ import annotations
+
+from analyzer.tables.events import Event
+from analyzer.tables.exchanges import Exchange, Ledger, kind_of_media_type
+from analyzer.tables.references import NamedReference
+
+_MOST_TRIES = 6
+"""Requests to one host for one object: the first and five more (containerd resolver.go, doWithRetriesInner)."""
+
+_SAME_HOST = (408, 429)
+
+
+class Lookup:
+    """The state of one such span."""
+
+    def __init__(self, ledger: Ledger, epoch: int, reference: NamedReference) -> None:
+        self.ledger = ledger
+        self.epoch = epoch
+        self.reference = reference
+        self.phase = "start"
+        self.object: int | None = None
+        self.position = 0
+        self.tries = 0
+        self.latest: Exchange | None = None
+        self.layered = False
+        self.announced = False
+        self.told = False
+        self.challenged = False
+        self.challenge = ""
+        self.token_failed = False
+        self.digestless = False
+
+    def handle(self, event: Event) -> None:
+        """Take the next event of the span."""
+        message = event.message
+        if self.challenged and message != "Unauthorized":
+            self.ledger.gap("a 401 without the line that follows it", event)
+            self.challenged = False
+        if message == "do request":
+            self._request(event)
+        elif message == "fetch response received":
+            self._answer(event)
+        elif message == "resolving":
+            self._resolving(event)
+        elif message == "resolved":
+            self._resolved(event)
+        elif message == "fetch":
+            self._fetch(event)
+        elif message == "fetching layer":
+            self._fetching(event)
+        elif message == "Unauthorized":
+            self._unauthorized(event)
+        elif message == "token request failed":
+            self.token_failed = True
+        elif message.startswith("no Docker-Content-Digest"):
+            self.digestless = True
+        elif message.startswith("transient transport error"):
+            self._fail(event)
+        elif message.startswith(("trying next host", "fetch failed")):
+            self._fail(event)
+            self.told = True
+
+    def finish(self) -> None:
+        """No more events come for this span."""
+        if self.announced and self.latest is not None:
+            self.ledger.gap_at("a host was to be asked and no request follows", self.latest)
+
+    def _resolving(self, event: Event) -> None:
+        latest = self.latest
+        if self.announced:
+            self.ledger.gap("a host was to be asked and no request follows", event)
+        if self.phase == "resolve" and self.object is not None:
+            if latest is not None and not latest.closed:
+                self.ledger.gap_at("a request without answer or error", latest)
+                latest.closed = True
+            elif latest is not None and latest.good:
+                self.ledger.gap("a good answer without the line that follows it", event)
+            elif latest is not None and latest.status_code == 404 and not self.told:
+                self.ledger.gap("a 404 without the line that follows it", event)
+            self.position += 1
+        else:
+            self._check_object_done(event)
+            self.phase = "resolve"
+            self.object = self.ledger.new_object()
+            self.position = 0
+        self.announced = True
+        self.told = False
+        self.tries = 0
+
+    def _fetch(self, event: Event) -> None:
+        if self.phase == "resolve":
+            self.ledger.gap("a look-up without its `resolved`", event)
+        self._check_object_done(event)
+        if self.announced:
+            self.ledger.gap("a host was to be asked and no request follows", event)
+            self.announced = False
+        self._start_fetch()
+
+    def _check_object_done(self, event: Event) -> None:
+        """What was asked for before must have been given, or the build would not have gone on."""
+        if self.phase == "fetch" and self.latest is not None and not self.latest.good:
+            self.ledger.gap("an object that was asked for and never given", event)
+
+    def _fetching(self, event: Event) -> None:
+        if self.phase != "fetch":
+            self.ledger.gap("a fetch without the line before it", event)
+            self._start_fetch()
+        if self.announced:
+            self.ledger.gap("a host was to be asked and no request follows", event)
+        if not self.layered:
+            self.layered = True
+            if self.latest is None:
+                self.position = -1
+        resumed = self.latest is not None and self.latest.good
+        if self.latest is not None and not self.latest.closed:
+            self.ledger.gap_at("a request without answer or error", self.latest)
+            self.latest.closed = True
+        self.position = 0 if resumed else self.position + 1
+        self.announced = True
+        self.tries = 0
+
+    def _start_fetch(self) -> None:
+        self.phase = "fetch"
+        self.object = None
+        self.position = -1 if self.layered else 0
+        self.tries = 0
+        self.latest = None
+
+    def _request(self, event: Event) -> None:
+        method = event.fields.get("request.method")
+        latest = self.latest
+        if self.phase == "start" or self.phase == "resolved":
+            self.ledger.gap("a request without the line before it", event)
+            if method == "HEAD":
+                self.phase, self.object, self.position = "resolve", self.ledger.new_object(), 0
+            else:
+                self._start_fetch()
+                self.position = max(self.position, 0)
+        elif self.phase == "resolve" and not self.announced and not self._may_repeat(method):
+            self.ledger.gap("a request without the line before it", event)
+        elif self.phase == "fetch" and self.layered and not self.announced and not self._may_repeat(method):
+            self.ledger.gap("a request without the line before it", event)
+        elif self.phase == "fetch" and not self.layered and self._moves_on():
+            if latest is not None and latest.good:
+                self.position = 0
+            else:
+                self.position += 1
+            self.tries = 0
+        if latest is not None and not latest.closed:
+            latest.closed = True
+        exchange = self.ledger.open(event, self.epoch)
+        if self.object is None:
+            self.object = self.ledger.new_object()
+        exchange.object = self.object
+        exchange.position = max(self.position, 0)
+        exchange.reference = self.reference.text
+        exchange.registry = self.reference.registry
+        exchange.repository = self.reference.repository
+        exchange.kind = "resolve" if self.phase == "resolve" else kind_of_media_type(exchange.accept) or "other"
+        self.latest = exchange
+        self.tries += 1
+        self.announced = False
+        self.token_failed = False
+        self.digestless = False
+
+    def _may_repeat(self, method: str | None) -> bool:
+        """A further request to the same host is in order."""
+        latest = self.latest
+        if latest is None:
+            return False
+        if not latest.closed or latest.status_code is None:
+            return latest.error is not None
+        if self.digestless and method == "GET":
+            return True
+        return latest.status_code in (401, 403, 405, *_SAME_HOST) or latest.status_code >= 500
+
+    def _moves_on(self) -> bool:
+        """Before v0.23: this request goes to another host than the one before (or starts over after success)."""
+        latest = self.latest
+        if latest is None:
+            return False
+        if not latest.closed or latest.status_code is None:
+            return True
+        if latest.status_code == 401:
+            usable = self.challenge.lower().startswith(("bearer", "basic"))
+            return not usable or self.token_failed or self.tries >= _MOST_TRIES
+        if latest.status_code in _SAME_HOST:
+            return self.tries >= _MOST_TRIES
+        return True
+
+    def _answer(self, event: Event) -> None:
+        exchange = self.latest
+        if exchange is None or exchange.closed:
+            self.ledger.gap("an answer without its request", event)
+            exchange = self.ledger.open(event, self.epoch)
+            exchange.registry, exchange.repository = self.reference.registry, self.reference.repository
+            exchange.reference = self.reference.text
+            exchange.kind = "other"
+            if self.object is None:
+                self.object = self.ledger.new_object()
+            exchange.object = self.object
+            exchange.answer(event, "none")
+            self.latest = exchange
+        else:
+            exchange.answer(event, "exact")
+        self.challenged = exchange.status_code == 401
+        self.challenge = ""
+        self.told = False
+
+    def _unauthorized(self, event: Event) -> None:
+        if not self.challenged:
+            self.ledger.gap("`Unauthorized` without its 401", event)
+        self.challenged = False
+        self.challenge = event.fields.get("header", "")
+
+    def _resolved(self, event: Event) -> None:
+        latest = self.latest
+        if self.phase != "resolve" or latest is None or not latest.good:
+            self.ledger.gap("`resolved` without a good answer", event)
+        elif latest.digest is None:
+            latest.digest = event.fields.get("desc.digest")
+        self.phase = "resolved"
+        self.announced = False
+
+    def _fail(self, event: Event) -> None:
+        latest = self.latest
+        if latest is None or self.announced:
+            self.ledger.gap("a failure without its request", event)
+            self.announced = False
+            return
+        by_status = " after status: " in event.message
+        if not latest.closed and (by_status or "StatusNotFound" in event.message):
+            self.ledger.gap("a status without its answer", event)
+        latest.fail(event)

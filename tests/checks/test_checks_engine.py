@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from analyzer.checks import run_query
+from analyzer.checks.engine import Engine, SqlError
+from analyzer.errors import QueryError
+
+TABLE = pa.table({"n": [1, 2, 3]})
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    with Engine({"numbers": TABLE}) as engine:
+        yield engine
+
+
+def test_it_gives_rows_and_tables(engine: Engine) -> None:
+    assert engine.rows("SELECT n, [n] AS list FROM numbers WHERE n > 1") == [
+        {"n": 2, "list": [2]},
+        {"n": 3, "list": [3]},
+    ]
+    assert engine.table("SELECT sum(n)::BIGINT AS s FROM numbers").to_pydict() == {"s": [6]}
+    assert engine.columns("SELECT n, 1 AS one FROM numbers") == ["n", "one"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('{file}')",
+        "SELECT * FROM read_text('{file}')",
+        "SELECT * FROM '{file}'",
+        "SELECT * FROM glob('{folder}/*')",
+        "SELECT * FROM sniff_csv('{file}')",
+        "SELECT * FROM read_csv('http://127.0.0.1:1/x')",
+        "SELECT * FROM read_parquet('s3://bucket/x')",
+        "SELECT * FROM TABLE",  # a variable of this module
+        "SELECT getenv('HOME')",
+    ],
+)
+def test_it_is_closed_to_files_network_and_program(engine: Engine, sql: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret.csv"
+    file.write_text("top,secret\n1,2\n")
+    with pytest.raises(SqlError) as caught:
+        engine.rows(sql.format(file=file, folder=tmp_path))
+    assert "top" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "",
+        "SELECT 1; SELECT 2",
+        "CREATE TABLE x AS SELECT 1",
+        "DROP VIEW numbers",
+        "ATTACH '{file}' AS other",
+        "COPY numbers TO '{file}'",
+        "EXPORT DATABASE '{file}'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET memory_limit = '100GB'",
+        "RESET lock_configuration",
+        "PRAGMA database_list",
+        "CALL pragma_version()",
+        "SELEC 1",
+    ],
+)
+def test_only_a_single_select_is_one(engine: Engine, sql: str, tmp_path: Path) -> None:
+    with pytest.raises(SqlError):
+        engine.require_select(sql.format(file=tmp_path / "out"))
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1", "FROM numbers", "WITH a AS (SELECT 1) SELECT * FROM a", "DESCRIBE numbers"])
+def test_forms_of_a_select(engine: Engine, sql: str) -> None:
+    engine.require_select(sql)
+    assert engine.rows(sql)
+
+
+def test_the_configuration_is_locked(engine: Engine) -> None:
+    with pytest.raises(SqlError, match="locked"):
+        engine.execute("SET enable_external_access = true")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM range(100000000000)",
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r",
+    ],
+)
+def test_an_endless_statement_is_stopped(sql: str) -> None:
+    begun = time.monotonic()
+    with Engine({}, seconds=0.2) as engine, pytest.raises(SqlError, match="longer than 0.2 seconds"):
+        engine.rows(sql)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT length(repeat('x', 4000000000))",
+        "SELECT len(range(1000000000))",
+        "SELECT i, repeat('y', 100000000) FROM range(100) t(i)",
+        "SELECT length(printf('%2000000000s', 'x'))",
+    ],
+)
+def test_a_greedy_statement_is_stopped(sql: str) -> None:
+    with Engine({}, memory="100MB", seconds=10) as engine:
+        with pytest.raises(SqlError):
+            engine.rows(sql)
+        assert engine.rows("SELECT 1 AS one") == [{"one": 1}]  # and the engine lives on
+
+
+def test_the_cap_on_memory_is_lifted_again() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+
+    def work() -> None:
+        with Engine({"numbers": TABLE}) as engine:
+            for _ in range(20):
+                engine.rows("SELECT * FROM numbers")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_an_error_is_one_harmless_line(engine: Engine) -> None:
+    with pytest.raises(SqlError) as caught:
+        engine.rows("SELECT \"\x1b[2J\" FROM numbers")
+    assert "\x1b" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_times_are_utc(engine: Engine) -> None:
+    assert engine.rows("SELECT current_setting('TimeZone') AS zone") == [{"zone": "UTC"}]
+
+
+def test_a_query_sees_missing_tables_as_empty() -> None:
+    assert run_query({}, "SELECT count(*) AS n FROM intended_registries").to_pydict() == {"n": [0]}
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM nowhere", "DELETE FROM requests", "SELECT 1; SELECT 2"])
+def test_a_bad_query_is_the_users_error(sql: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        run_query({}, sql)
+    assert caught.value.hint

@@ -1,0 +1,24 @@
+"""Fixtures shared by the whole suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def captures_root() -> Path | None:
+    """The larger set of captured logs, where a checkout has it beside it."""
+    for folder in REPOSITORY.parents:
+        root = folder / "shared" / "captures"
+        if root.is_dir():
+            return root
+    return None

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from analyzer.errors import SourceError
+from analyzer.sources import Source, is_binary, open_sources
+
+LOG = b'time="2026-11-24T22:00:00Z" level=info msg=x\n' * 3
+
+
+def read(source: Source) -> bytes:
+    with source.open() as stream:
+        return stream.read()
+
+
+def write(path: Path, data: bytes = LOG) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def test_a_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.txt")
+
+    (source,) = open_sources([str(path)])
+
+    assert source.name == path.as_posix()
+    assert (source.path, source.size, source.repeatable, source.compression) == (path, len(LOG), True, None)
+    assert read(source) == read(source) == LOG
+    assert source.damaged is None
+
+
+def test_standard_input_can_be_read_twice() -> None:
+    (source,) = open_sources(["-"], stdin=io.BytesIO(LOG))
+
+    assert (source.name, source.path, source.size) == ("<stdin>", None, len(LOG))
+    assert read(source) == read(source) == LOG
+
+
+def test_standard_input_may_be_compressed() -> None:
+    (source,) = open_sources(["-", "-"], stdin=io.BytesIO(gzip.compress(LOG)))
+
+    assert (source.compression, read(source)) == ("gzip", LOG)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, LOG)
+    os.close(writing)
+    try:
+        (source,) = open_sources([f"/dev/fd/{reading}"])
+    finally:
+        os.close(reading)
+
+    assert read(source) == read(source) == LOG
+
+
+def test_several_sources_keep_their_order_and_come_once(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "b.log"), write(tmp_path / "a.log")
+
+    sources = open_sources([str(one), str(two), str(one), str(tmp_path)])
+
+    assert [source.path for source in sources] == [one, two]
+
+
+def test_a_folder_with_a_daemons_log_stands_for_it(tmp_path: Path) -> None:
+    for name in ("buildkitd.log", "registry-access.log", "build.txt", "sub/other.log"):
+        write(tmp_path / name)
+
+    assert [source.name for source in open_sources([str(tmp_path)])] == [
+        (tmp_path / "buildkitd.log").as_posix()
+    ]
+
+
+def test_rotated_parts_come_oldest_first(tmp_path: Path) -> None:
+    for name in ("buildkitd.log", "buildkitd.log.1", "buildkitd.log.2.gz", "buildkitd.log.10", "other.log"):
+        write(tmp_path / name)
+
+    names = [Path(source.name).name for source in open_sources([str(tmp_path)])]
+
+    assert names == ["buildkitd.log.10", "buildkitd.log.2.gz", "buildkitd.log.1", "buildkitd.log"]
+
+
+def test_other_folders_stand_for_all_their_logs(tmp_path: Path) -> None:
+    for name in ("b.log", "a.log-20261123", "a.log-20261124.gz", "a.log", "catalog.txt", "a.logo"):
+        write(tmp_path / name)
+
+    names = [Path(source.name).name for source in open_sources([str(tmp_path)])]
+
+    assert names == ["a.log-20261123", "a.log-20261124.gz", "a.log", "b.log"]
+
+
+def test_utf16_is_read_as_utf8(tmp_path: Path) -> None:
+    text = 'level=info msg="grün"\r\n'
+    for encoding, mark in (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")):
+        (source,) = open_sources([str(write(tmp_path / encoding, mark + text.encode(encoding)))])
+        assert read(source) == text.encode()
+
+
+def test_a_missing_file_is_told_with_its_neighbour(tmp_path: Path) -> None:
+    write(tmp_path / "buildkitd.log")
+
+    with pytest.raises(SourceError, match="no such file") as caught:
+        open_sources([str(tmp_path / "buildkit.log")])
+
+    assert caught.value.where == str(tmp_path / "buildkit.log")
+    assert caught.value.hint is not None
+    assert "buildkitd.log?" in caught.value.hint
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no log"):
+        open_sources([str(tmp_path)])
+
+
+def test_no_source_at_all() -> None:
+    with pytest.raises(SourceError, match="no log is named"):
+        open_sources([])
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.log")
+    path.chmod(0)
+
+    with pytest.raises(SourceError, match="permission denied"):
+        open_sources([str(path)])
+
+
+def test_an_error_of_the_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "x.log")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SourceError, match="permission denied") as caught:
+        open_sources([str(path)])
+
+    assert caught.value.hint == "ask for the right to read it"
+
+
+@pytest.mark.parametrize(
+    "spec", ["builder:mybuilder", "container:x", "dockerd:", "https://example.com/x.log", "s3://b/k"]
+)
+def test_sources_elsewhere_are_not_supported_yet(spec: str) -> None:
+    with pytest.raises(SourceError, match="not supported yet") as caught:
+        open_sources([spec])
+
+    assert caught.value.where == spec
+
+
+@pytest.mark.parametrize("head", [b"PK\x03\x04" + b"x" * 300, b"\0" * 257 + b"ustar" + b"\0" * 100])
+def test_archives_are_refused(tmp_path: Path, head: bytes) -> None:
+    with pytest.raises(SourceError, match="archive"):
+        open_sources([str(write(tmp_path / "x", head))])
+
+
+def test_a_name_with_a_nul_is_no_traceback() -> None:
+    with pytest.raises(SourceError):
+        open_sources(["a\0b"])
+
+
+def test_binary() -> None:
+    assert is_binary(b"\0\1\2\3" * 100)
+    assert not is_binary(LOG)
+    assert not is_binary(b"")
