@@ -1,4 +1,4 @@
-"""Did BuildKit do what its configuration says?
+"""Verdicts with evidence: did BuildKit do what its configuration says.
 
     import analyzer as bk
 

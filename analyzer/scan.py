@@ -137,9 +137,7 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
         redactions[source.name] = redactor.counts.total() - before
     told = requests.finish()
     tables = {builder.spec.name: builder.finish() for builder in (daemons, *others)}
-    scan = Scan(
-        tables, told.exchanges, [], lines, coverage, daemons, told.gaps, told.starts, redactions
-    )
+    scan = Scan(tables, told.exchanges, [], lines, coverage, daemons, told.gaps, told.starts, redactions)
     versions = _versions(tables["daemons"])
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in scan.coverage(()).to_pylist():

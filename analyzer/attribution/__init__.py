@@ -1,0 +1,1 @@
+"""Which host served what, and how sure that is."""

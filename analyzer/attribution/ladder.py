@@ -32,7 +32,7 @@ class Candidate(Protocol):
 
     @property
     def role(self) -> str:
-        """mirror or upstream."""
+        """Mirror or upstream."""
 
     @property
     def scheme(self) -> str:
@@ -57,9 +57,7 @@ class Configuration:
     mirrored: tuple[str, ...]
 
 
-def attribute_hosts(
-    exchanges: Sequence[Exchange], configuration: Configuration | None
-) -> list[Gap]:
+def attribute_hosts(exchanges: Sequence[Exchange], configuration: Configuration | None) -> list[Gap]:
     """Give every request that names no host the one that the ladder finds, in place.
 
     Args:
@@ -89,15 +87,11 @@ def attribute_hosts(
 
 def learn_from_headers(nameless: Iterable[Exchange], orders: dict[Key, HostOrder]) -> None:
     """Put Docker Hub at the place where its headers were seen, unless a URL says who stands there."""
-    hub: dict[tuple[Key, int], Exchange] = {}
     for exchange in nameless:
         if exchange.fingerprint == "docker-hub" and exchange.registry == DOCKER_HUB:
-            if exchange.position is not None:
-                hub.setdefault(((exchange.epoch, exchange.registry), exchange.position), exchange)
-    for (key, position), exchange in hub.items():
-        order = orders.setdefault(key, HostOrder())
-        if position not in order.places and order.upstream_at is None:
-            order.upstream_at = position
+            order = orders.setdefault((exchange.epoch, exchange.registry), HostOrder())
+            if order.upstream_at is None and exchange.position not in order.places:
+                order.upstream_at = exchange.position
 
 
 def _by_place(
@@ -121,7 +115,7 @@ def _by_place(
     elif hub:
         _name(exchange, upstream, "only Docker Hub sends such headers")
         exchange.scheme = "https"
-    elif order.upstream_at == position:
+    elif order.upstream_at == position and position not in order.places:
         _name(exchange, upstream, f"place {position + 1}, where Docker Hub's headers were seen")
         exchange.scheme = "https"
     elif configuration is not None and position not in order.places:
@@ -170,7 +164,11 @@ def _by_headers_alone(exchange: Exchange, configuration: Configuration | None) -
     if len(found) == 1:
         registry, host = found.pop()
         exchange.registry = registry
-        headers = "x-goog-* headers, as Google's registries send them" if mark == "google" else "its own token realm"
+        headers = (
+            "x-goog-* headers, as Google's registries send them"
+            if mark == "google"
+            else "its own token realm"
+        )
         _name(exchange, host, f"the answer carries {headers}")
 
 
@@ -185,7 +183,7 @@ def _share_within_objects(nameless: Iterable[Exchange]) -> None:
     """After a challenge the same host is asked again for the same object."""
     challenged: dict[int, Exchange] = {}
     for exchange in nameless:
-        if exchange.object is None or exchange.registry is not None and exchange.position is not None:
+        if exchange.object is None or (exchange.registry is not None and exchange.position is not None):
             continue
         if exchange.status_code == 401 and exchange.host is not None:
             challenged[exchange.object] = exchange

@@ -29,9 +29,7 @@ def build_pushes(exchanges: Sequence[Exchange], daemons: Sequence[int | None]) -
 Group = tuple[int | None, list[Exchange]]
 
 
-def _objects(
-    exchanges: Sequence[Exchange], daemons: Sequence[int | None], action: str
-) -> Iterable[Group]:
+def _objects(exchanges: Sequence[Exchange], daemons: Sequence[int | None], action: str) -> Iterable[Group]:
     groups: dict[int | None, Group] = {}
     for exchange, daemon in zip(exchanges, daemons, strict=True):
         if exchange.action == action:
@@ -99,7 +97,9 @@ def _reference(requests: Sequence[Exchange]) -> str | None:
     if named:
         return named
     registry = _first(request.registry for request in requests)
-    repository = min((request.repository for request in requests if request.repository), key=len, default=None)
+    repository = min(
+        (request.repository for request in requests if request.repository), key=len, default=None
+    )
     return f"{registry}/{repository}" if registry and repository else None
 
 

@@ -9,7 +9,9 @@ from analyzer.tables.schema import Column, TableSpec
 ATTEMPT = pa.struct([("host", pa.string()), ("role", pa.string()), ("outcome", pa.string())])
 
 _COLUMNS = (
-    Column("registry", pa.string(), "the registry of the reference, such as docker.io; null where nothing tells"),
+    Column(
+        "registry", pa.string(), "the registry of the reference, such as docker.io; null where nothing tells"
+    ),
     Column("repository", pa.string(), "the repository, such as library/alpine"),
     Column("reference", pa.string(), "the reference it was fetched for, where known"),
     Column("kind", pa.string(), "resolve, index, manifest, config or layer (of a push: also upload)"),
@@ -20,13 +22,17 @@ _COLUMNS = (
     Column("daemon", pa.int64(), "the start of the daemon"),
     Column("served_by", pa.string(), "the host that gave it; null where none did, or nothing tells which"),
     Column("role", pa.string(), "mirror or upstream: the role of served_by"),
-    Column("outcome", pa.string(), "served, failed (every host asked refused), or unfinished (no last answer)"),
+    Column(
+        "outcome", pa.string(), "served, failed (every host asked refused), or unfinished (no last answer)"
+    ),
     Column("evidence", pa.string(), "proof, inference or none: how served_by is known"),
     Column("evidence_why", pa.string(), "what it is known by"),
     Column("attempts", pa.list_(ATTEMPT), "each host in the order asked, and its answer"),
     Column("records", pa.list_(pa.int64()), "the records that tell it"),
 )
 
-PULLS = TableSpec("pulls", "an object fetched for a build (a tag resolved, a manifest, a config, a layer)", _COLUMNS)
+PULLS = TableSpec(
+    "pulls", "an object fetched for a build (a tag resolved, a manifest, a config, a layer)", _COLUMNS
+)
 PUSHES = TableSpec("pushes", "an object pushed; mirrors never take part", _COLUMNS)
 SPECS = (PULLS, PUSHES)

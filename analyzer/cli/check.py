@@ -51,13 +51,13 @@ def run(
     a bad rule or configuration.
     """
     from analyzer.cli.output import open_output, show_progress
-    from analyzer.cli.pipeline import read_config, read_log
+    from analyzer.cli.pipeline import read_config, read_intended, read_log
     from analyzer.reports import find_writer, unknown_name
 
     if fail_on not in FAIL_ON:
         raise unknown_name("severity", fail_on, FAIL_ON)
     write = find_writer(format_)
-    meant, given = read_config(config), read_config(effective)
+    meant, given = read_intended(config, daemon_flags), read_config(effective)
 
     from analyzer import api
     from analyzer.checks import load_rules
@@ -70,7 +70,6 @@ def run(
             meant,
             rules=chosen,
             effective=given,
-            flags=" ".join(daemon_flags) if daemon_flags else None,
             version=buildkit_version,
             require_proof=require_proof,
             fail_on=fail_on,

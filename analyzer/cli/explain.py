@@ -24,14 +24,13 @@ def run(
     In which order, by which URLs, plain or by TLS, trusting which files, and which line says so.
     """
     from analyzer.cli.output import open_output
-    from analyzer.intent import explain, load_config, parse_config
+    from analyzer.cli.pipeline import read_intended
+    from analyzer.intent import explain, parse_config
     from analyzer.reports.configuration import find_explain_writer
 
     write = find_explain_writer(format_)
     # without a file BuildKit goes by its defaults, and that is worth an explanation too
-    meant = load_config(config) if config is not None else parse_config("", name="(no configuration)")
-    if daemon_flags:
-        meant = meant.with_flags(" ".join(daemon_flags))
+    meant = read_intended(config, daemon_flags) or parse_config("", name="(no configuration)")
     hosts = explain(meant, reference, buildkit_version)
     with open_output(output) as stream:
         write(reference, hosts, stream)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,18 @@ def read_config(path: str | None) -> Config | None:
     from analyzer.intent import load_config
 
     return load_config(path)
+
+
+def read_intended(path: str | None, flags: Sequence[str] | None) -> Config | None:
+    """What was meant: a file, the daemon's flags, or both; flags alone go with BuildKit's defaults."""
+    config = read_config(path)
+    if not flags:
+        return config
+    if config is None:
+        from analyzer.intent import parse_config
+
+        config = parse_config("", name="--daemon-flags")
+    return config.with_flags(" ".join(flags))
 
 
 def read_log(sources: list[str], *, redact: bool = True) -> Log:

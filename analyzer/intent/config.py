@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from analyzer.intent.buildx import BuildxRewriting, rewrite_paths, rewrite_section
 from analyzer.intent.flags import BUILDKITD_FLAGS, DOCKERD_FLAGS, Flag, changes_of, split_flags
 from analyzer.intent.hosts import Host, predict_hosts
-from analyzer.intent.model import EXECUTORS, Executor, KeyPair, RegistryConfig, WorkerConfig
+from analyzer.intent.model import EXECUTORS, RegistryConfig, WorkerConfig
 from analyzer.intent.places import Path, Place, below
-from analyzer.intent.references import DOCKER_HUB, parse_reference
+from analyzer.intent.references import parse_reference
+from analyzer.intent.sections import read_dockerd_registries, read_registries, read_worker
 from analyzer.intent.versions import Version, parse_version
 
 if TYPE_CHECKING:
@@ -57,9 +58,12 @@ class Config:
     workers: Mapping[str, WorkerConfig] = field(init=False)
 
     def __post_init__(self) -> None:
-        registries = _dockerd_registries(self) if self.kind == "dockerd" else _registries(self)
+        read = read_dockerd_registries if self.kind == "dockerd" else read_registries
+        registries = read(self.values, self.places)
         object.__setattr__(self, "registries", MappingProxyType(registries))
-        workers: dict[str, WorkerConfig] = {executor: _worker(self, executor) for executor in EXECUTORS}
+        workers: dict[str, WorkerConfig] = {
+            executor: read_worker(self.values, self.places, executor) for executor in EXECUTORS
+        }
         object.__setattr__(self, "workers", MappingProxyType(workers))
 
     # What is asked of the daemon itself
@@ -195,105 +199,9 @@ def rewrite_for_buildx(config: Config, buildx_version: str | None = None) -> Con
     return config.rewritten(buildx_version)
 
 
-def _section(places: Mapping[Path, Place], path: Path) -> dict[Path, Place]:
-    return {
-        inner[len(path) :]: place
-        for inner, place in places.items()
-        if len(inner) > len(path) and inner[: len(path)] == path
-    }
-
-
-def _registries(config: Config) -> dict[str, RegistryConfig]:
-    inside: dict[str, dict[Path, Place]] = {}
-    for path, place in config.places.items():
-        if len(path) > 2 and path[0] == "registry":
-            inside.setdefault(str(path[1]), {})[path[2:]] = place
-    sections: dict[str, RegistryConfig] = {}
-    for name, values in (config.values.get("registry") or {}).items():
-        sections[name] = RegistryConfig(
-            name=name,
-            mirrors=tuple(values.get("mirrors") or ()),
-            http=values.get("http"),
-            insecure=values.get("insecure"),
-            ca=tuple(values.get("ca") or ()),
-            keypair=tuple(
-                KeyPair(key=pair.get("key") or "", cert=pair.get("cert") or "")
-                for pair in values.get("keypair") or ()
-            ),
-            tlsconfigdir=tuple(values.get("tlsconfigdir") or ()),
-            places=inside.get(name, {}),
-            place=below(config.places, ("registry", name)),
-        )
-    return sections
-
-
-def _dockerd_registries(config: Config) -> dict[str, RegistryConfig]:
-    """The sections that dockerd makes for its BuildKit (moby ``daemon/daemon.go``, RegistryHosts)."""
-    sections: dict[str, RegistryConfig] = {}
-    for index, text in enumerate(config.values.get("insecure-registries") or ()):
-        scheme, mark, rest = text.rpartition("://")
-        name = rest.partition("/")[0] if mark else text
-        if "/" in name or not name:
-            continue  # a network in CIDR notation: it matches no name
-        place = config.place_of("insecure-registries", index)
-        plain = scheme == "http"
-        sections[name] = RegistryConfig(
-            name=name,
-            http=True if plain else None,
-            insecure=None if plain else True,
-            places={("http" if plain else "insecure",): place} if place else {},
-            place=place,
-        )
-    mirrors = config.values.get("registry-mirrors") or ()
-    if mirrors:
-        places: dict[Path, Place] = {
-            ("mirrors", index): place
-            for index in range(len(mirrors))
-            if (place := config.place_of("registry-mirrors", index))
-        }
-        listed = RegistryConfig(
-            name=DOCKER_HUB,
-            mirrors=tuple(_host_of_url(text) for text in mirrors),
-            places=places,
-            place=config.place_of("registry-mirrors"),
-        )
-        sections = {DOCKER_HUB: listed} | {k: v for k, v in sections.items() if k != DOCKER_HUB}
-    return sections
-
-
-def _host_of_url(text: str) -> str:
-    return text.rpartition("://")[2].partition("/")[0]
-
-
 def _docker_folders(host: str) -> tuple[str, ...]:
     # A folder that does not exist is passed over (resolver.go, loadTLSConfig).
     return (f"/etc/docker/certs.d/{host}",)
-
-
-def _worker(config: Config, executor: Executor) -> WorkerConfig:
-    path: Path = ("worker", executor)
-    values: Mapping[str, Any] = (config.values.get("worker") or {}).get(executor) or {}
-    places = _section(config.places, path)
-    cni_config = values.get("cniConfigPath")
-    at = places.get(("cniConfigPath",))
-    if cni_config == "" and not (at and at.source == "flag"):
-        # Empty in the file means the default; setDefaultConfig runs before the flags (main.go).
-        cni_config = None
-    return WorkerConfig(
-        executor=executor,
-        enabled=values.get("enabled"),
-        network_mode=values.get("networkMode"),
-        cni_config_path=cni_config,
-        cni_binary_path=values.get("cniBinaryPath") or None,
-        cni_pool_size=values.get("cniPoolSize"),
-        bridge_name=values.get("bridgeName") or None,
-        bridge_subnet=values.get("bridgeSubnet") or None,
-        rootless=values.get("rootless"),
-        snapshotter=values.get("snapshotter") or None,
-        labels=dict(values.get("labels") or {}),
-        places=places,
-        place=config.places.get(path),
-    )
 
 
 def _put(values: dict[str, Any], path: Path, value: object) -> None:

@@ -177,7 +177,7 @@ class Framer:
         """Adds the terminal record that starts a block.
 
         Returns:
-            How many lines of the block it took: all, when coloured keys stand in the last one, else the first.
+            How many lines of the block it took: all, when coloured keys stand in the last one, else one.
         """
         first = block[0]
         text = b"\n".join(line.payload for line in block).rstrip(b"\n")

@@ -17,7 +17,7 @@ from analyzer.records.terminal import KEY, is_terminal, split_head
 if TYPE_CHECKING:
     from analyzer.records.arrays import Ints
 
-MARK = 0x1B
+MARK = 0x01
 """Stands before every key that was coloured: no text between can pretend to be one."""
 
 _DECODER = json.JSONDecoder()
@@ -91,6 +91,8 @@ def _flatten_terminal(data: bytes) -> Rewritten | None:
     """Lines of terminal form as text form, each coloured key behind a ``MARK``."""
     lines = data.split(b"\n")
     lines.pop()
+    if MARK in data:
+        return None
     heads = 0
     flat: list[bytes] = []
     for line in lines:
@@ -102,8 +104,6 @@ def _flatten_terminal(data: bytes) -> Rewritten | None:
             flat.append(line)
             continue
         time, level, message, keys = head
-        if b"\x1b" in message:
-            return None
         if message:
             quoted = message.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
             flat.append(b'time=%b level=%b msg="%b"%b' % (time, level, quoted, keys.rstrip(b" ")))
@@ -112,5 +112,7 @@ def _flatten_terminal(data: bytes) -> Rewritten | None:
             flat.append(b"time=%b level=%b%b" % (time, level, keys.rstrip(b" ")))
             heads += 2
     flat.append(b"")
-    text = KEY.sub(b" \x1b\\1=", b"\n".join(flat))
+    text = KEY.sub(b" \x01\\1=", b"\n".join(flat))
+    if b"\x1b" in text:
+        return None
     return Rewritten(text, _begins(lines), len(data), "terminal", None, heads)

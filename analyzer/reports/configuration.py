@@ -135,8 +135,8 @@ def _write_explain_text(reference: str, hosts: Sequence[Explanation], stream: Te
         if uses:
             head.append_text(Text(f", {uses}"))
         page.paragraph(f"{number}.", head, indent=4)
-        page.paragraph("    manifest", shown(entry.manifest_url), style="dim", indent=14)
-        page.paragraph("    blob", shown(entry.blob_url), style="dim", indent=14)
+        page.paragraph("    manifest", shown(entry.manifest_url), style="dim", indent=14, wrap=False)
+        page.paragraph("    blob", shown(entry.blob_url), style="dim", indent=14, wrap=False)
         for path in entry.trust:
             page.paragraph("    trusts", shown(path), style="dim", indent=14)
         for pair in entry.keypairs:

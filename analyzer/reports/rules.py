@@ -115,7 +115,7 @@ def _show_text(rule: Rule, stream: TextIO) -> None:
     for number, reference in enumerate(rule.references):
         if number == 0:
             page.gap()
-        page.paragraph("see" if number == 0 else "", shown(reference), style="bold")
+        page.paragraph("see" if number == 0 else "", shown(reference), style="bold", wrap=False)
 
 
 def _show_json(rule: Rule, stream: TextIO) -> None:

@@ -257,7 +257,18 @@ def _plain(value: Any) -> Any:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, pa.MonthDayNano):
+        return _iso_duration(value)
     return str(value)
+
+
+def _iso_duration(value: Any) -> str:
+    """What one time minus another gives in SQL, as ISO 8601: ``PT9.5S``."""
+    months = f"{value.months}M" if value.months else ""
+    days = f"{value.days}D" if value.days else ""
+    seconds = Decimal(value.nanoseconds).scaleb(-9).normalize()
+    clock = f"T{seconds:f}S" if seconds or not (months or days) else ""
+    return f"P{months}{days}{clock}"
 
 
 TableWriter = Callable[[pa.Schema, Iterable[pa.RecordBatch], TextIO, int | None], None]

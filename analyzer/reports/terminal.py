@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -94,7 +95,9 @@ class Page:
         if self._started:
             self.console.file.write("\n")
 
-    def paragraph(self, label: str, body: Text, *, style: str = "", indent: int = _LABEL) -> None:
+    def paragraph(
+        self, label: str, body: Text, *, style: str = "", indent: int = _LABEL, wrap: bool = True
+    ) -> None:
         """Write the body beside its label.
 
         Args:
@@ -102,11 +105,12 @@ class Page:
             body: The text; made from data through `shown`, never from markup.
             style: The label's style.
             indent: Columns before the text.
+            wrap: Whether a long text is wrapped; an address that is cut cannot be followed.
         """
         self._started = True
         room = self.console.width - indent
         # most lines fit, and wrapping costs more than all the rest
-        fits = body.cell_len <= room
+        fits = not wrap or body.cell_len <= room
         lines = [body] if fits else list(body.wrap(self.console, room, overflow="fold"))
         for number, line in enumerate(lines or [Text()]):
             line.rstrip()
@@ -202,13 +206,13 @@ def _write_failure(page: Page, result: RuleResult) -> None:
     for fix in dict.fromkeys(finding.fix for finding in failed if finding.fix):
         page.paragraph("  fix", _prose(fix), style="bold")
     references = dict.fromkeys(reference for finding in failed for reference in finding.references)
-    if references:
-        page.paragraph("  see", Text(" ").join(shown(reference) for reference in references), style="dim")
+    for number, reference in enumerate(references):
+        page.paragraph("  see" if number == 0 else "", shown(reference), style="dim", wrap=False)
 
 
 def _write_finding(page: Page, finding: Finding, *, mark: str = "") -> None:
     message = _prose(finding.message)
-    if finding.subject and finding.subject not in finding.message:
+    if finding.subject and finding.subject != page.only and not _names(finding.message, finding.subject):
         message = Text.assemble(shown(finding.subject, "bold"), ": ", message)
     if mark:
         message = Text.assemble((mark, "yellow"), message)
@@ -216,6 +220,11 @@ def _write_finding(page: Page, finding: Finding, *, mark: str = "") -> None:
     trail = _trail(page, finding)
     if trail.plain:
         page.paragraph("", trail)
+
+
+def _names(message: str, subject: str) -> bool:
+    """Whether the message says itself what it is about."""
+    return re.search(rf"(?<![\w.-]){re.escape(subject)}(?![\w-])", message) is not None
 
 
 def _trail(page: Page, finding: Finding) -> Text:

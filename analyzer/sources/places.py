@@ -9,6 +9,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -102,10 +103,22 @@ def _order(name: str) -> tuple[str, int, int, str]:
     return match["base"], 0, 0, name
 
 
+class _Copy:
+    """A folder of our own that goes when nothing needs it any more."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="buildkit-analyzer-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
 def _open_file(path: Path) -> Source:
     name = path.as_posix()
     try:
         mode = path.stat().st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            raise SourceError(
+                "this is a device, not a log", where=name, hint="name a file, or - for standard input"
+            )
         if not stat.S_ISREG(mode):
             # A pipe (`<(docker logs ...)`) gives its bytes once.
             with path.open("rb") as stream:
@@ -117,14 +130,14 @@ def _open_file(path: Path) -> Source:
 
 def _spool(name: str, stream: BinaryIO) -> Source:
     """A source over a copy of a stream, so that it can be read more than once."""
-    folder = tempfile.TemporaryDirectory(prefix="buildkit-analyzer-")
-    copy = Path(folder.name) / "log"
+    keep = _Copy()
+    copy = keep.folder / "log"
     try:
         with copy.open("wb") as target:
             shutil.copyfileobj(stream, target, 1 << 20)
     except OSError as error:
         raise SourceError(f"it cannot be copied: {_reason(error)}", where=name) from None
-    return _source(name, None, copy, keep=folder)
+    return _source(name, None, copy, keep=keep)
 
 
 def _source(name: str, path: Path | None, stored: Path, keep: object = None) -> Source:

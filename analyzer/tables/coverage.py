@@ -25,7 +25,9 @@ SPEC = TableSpec(
     columns=(
         Column("source", pa.string(), "the log"),
         Column("stream", pa.string(), "the wrapper's name for the process, null without a wrapper"),
-        Column("daemon", pa.int64(), "the start (table `daemons`); null for a source without a BuildKit record"),
+        Column(
+            "daemon", pa.int64(), "the start (table `daemons`); null for a source without a BuildKit record"
+        ),
         Column("records", pa.int64(), "records of this start"),
         Column("lines", pa.int64(), "physical lines of this start"),
         Column("startup", pa.bool_(), "its start-up lines are there"),
@@ -39,7 +41,11 @@ SPEC = TableSpec(
             "for the whole",
         ),
         Column("gaps", pa.list_(GAP), "what is missing, each with the record that shows it"),
-        Column("lines_not_understood", pa.int64(), "lines of records that are malformed, truncated or no log records"),
+        Column(
+            "lines_not_understood",
+            pa.int64(),
+            "lines of records that are malformed, truncated or no log records",
+        ),
         Column("redactions", pa.int64(), "secrets replaced in this source"),
     ),
 )
@@ -64,7 +70,9 @@ class DaemonLocator:
 
     def __init__(self, daemons: pa.Table) -> None:
         self._starts: dict[tuple[str, str | None], tuple[list[int], list[int]]] = {}
-        columns = [daemons.column(name).to_pylist() for name in ("source", "stream", "first_record", "daemon")]
+        columns = [
+            daemons.column(name).to_pylist() for name in ("source", "stream", "first_record", "daemon")
+        ]
         for source, stream, first, number in zip(*columns, strict=True):
             firsts, numbers = self._starts.setdefault((source, stream), ([], []))
             firsts.append(first)
@@ -109,9 +117,7 @@ class CoverageBuilder:
         for place in places:
             found = self._counts[int(owner[place])].damaged
             if len(found) < _MOST_DAMAGED:
-                found.append(
-                    (batch.column("record")[place].as_py(), batch.column("line")[place].as_py())
-                )
+                found.append((batch.column("record")[place].as_py(), batch.column("line")[place].as_py()))
 
     def finish(
         self,
@@ -165,16 +171,16 @@ class CoverageBuilder:
 _MOST_DAMAGED = 100
 
 
-def _judge(
-    daemon: dict[str, Any], counts: _Counts, starts: list[Start], gaps: list[Gap]
-) -> dict[str, Any]:
+def _judge(daemon: dict[str, Any], counts: _Counts, starts: list[Start], gaps: list[Gap]) -> dict[str, Any]:
     """What one start can be asked."""
     whole = daemon["program"] == "dockerd" or daemon["startup_failure"] is not None
     startup = bool(daemon["startup"]) and (whole or any(start.started_whole for start in starts))
     alive = any(start.shows_life for start in starts) or daemon["startup"] or daemon["end_seen"]
     told = sum(start.requests_told for start in starts)
     excerpt = not alive and 0 < told == counts.understood
-    found = [{"reason": gap.reason, "record": gap.record, "line": gap.line} for gap in gaps]
+    found: list[dict[str, Any]] = [
+        {"reason": gap.reason, "record": gap.record, "line": gap.line} for gap in gaps
+    ]
     found += [{"reason": _UNREADABLE, "record": record, "line": line} for record, line in counts.damaged]
     if not startup:
         first = daemon["first_record"]

@@ -146,7 +146,9 @@ class Crowd:
             fitting = [exchange for exchange in self.waiting if exchange.kind in ("layer", "config")]
         else:
             fitting = []
-        fitting = fitting or [exchange for exchange in self.waiting if exchange.method == "GET"] or self.waiting
+        fitting = (
+            fitting or [exchange for exchange in self.waiting if exchange.method == "GET"] or self.waiting
+        )
         return fitting[-1] if fitting[0].method == "GET" else fitting[0]
 
     def _fail(self, event: Event) -> None:

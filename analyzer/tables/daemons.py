@@ -16,7 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.tables.lifetimes import AGENTS_READ, AT_WORK, Lifetime, learn, opening_line, series_of_agent
+from analyzer.tables.lifetimes import (
+    AGENTS_READ,
+    AT_WORK,
+    Lifetime,
+    ends_with_words,
+    learn,
+    opening_line,
+    series_of_agent,
+)
 from analyzer.tables.schema import Column, TableSpec
 from analyzer.tables.selection import by_stream, int64_array, int64s, is_one_of, rows_of
 
@@ -154,6 +162,10 @@ class DaemonsBuilder:
                     self._open(key, int(records[rows[place]]))
             elif key not in self._current:
                 self._open(key, int(records[rows[begin]]))
+            if ends_with_words(event):
+                # What follows the last words shows whether they were the last.
+                self._give(key, rows[begin : place + 1], batch, records, owner)
+                begin = place + 1
             learn(self._daemons[self._current[key]], event, opening)
         self._give(key, rows[begin:], batch, records, owner)
 
@@ -185,7 +197,8 @@ class DaemonsBuilder:
         level = part.column("level")
         one.levelled = one.levelled or level.null_count < part.num_rows
         one.debug = one.debug or bool(pc.any(is_one_of(level, ("debug", "trace"))).as_py())
-        one.at_work = one.at_work or bool(pc.any(is_one_of(part.column("message"), AT_WORK)).as_py())
+        if pc.any(is_one_of(part.column("message"), AT_WORK)).as_py():
+            one.work()
         if one.agents_read < AGENTS_READ:
             self._read_agents(one, part)
 

@@ -145,8 +145,8 @@ def select_events(batch: pa.RecordBatch) -> Iterator[Event]:
         fields,
         strict=True,
     )
-    for row in columns:
-        yield Event(*row)
+    for values in columns:
+        yield Event(*values)
 
 
 def _entries(column: pa.MapArray) -> Iterator[tuple[int, str, str]]:

@@ -73,7 +73,7 @@ class Exchange:
 
     @property
     def role(self) -> str | None:
-        """mirror or upstream; None where host or registry are not known."""
+        """Mirror or upstream; None where host or registry are not known."""
         if self.host is None or self.registry is None:
             return None
         return "upstream" if self.host == upstream_host(self.registry) else "mirror"
@@ -193,9 +193,7 @@ class Ledger:
 
     def gap_at(self, reason: str, exchange: Exchange) -> None:
         """Note what is missing, at a request."""
-        self.gaps.append(
-            Gap(reason, exchange.record, exchange.line, exchange.source, exchange.stream)
-        )
+        self.gaps.append(Gap(reason, exchange.record, exchange.line, exchange.source, exchange.stream))
 
 
 def _number(text: str | None) -> int | None:

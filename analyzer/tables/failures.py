@@ -73,6 +73,9 @@ class Failure:
 STACK_HEAD = re.compile(r"^\d+ (?P<version>v?\d+\.\d+\.\d+\S*) (?P<command>\S+.*)$")
 _FRAME = re.compile(r"^\t\S.*:\d+( \+0x[0-9a-f]+)?$")
 
+_MOST_TEXT = 1 << 14
+"""Characters that are read of a failure text, half from each end; BuildKit's own have a few hundred."""
+
 _RPC = re.compile(r"^/[\w.]+/\w+ returned error: ")
 _STATUS = re.compile(r"^rpc error: code = \w+ desc = ")
 _PROCESS = re.compile(r'process "(?:[^"\\]|\\.)*" did not complete successfully: ')
@@ -92,9 +95,9 @@ _ANSWER = re.compile(
 _ANSWER_BARE = re.compile(r"\bunexpected status(?: code)?(?: \[[^\]]*\])?: (?P<code>\d{3})\b")
 _CONTENT = re.compile(r"\bcontent at (?P<url>https?://\S+) not found: not found\b")
 _MISSING = re.compile(r"^(?:\S+: )*?(?P<all>\S+: not found)$")
-_CA = re.compile(r"(?:^|: )(?P<all>failed to read (?P<path>/[^\n]*?): (?:open|read) (?P=path): [^\n]+)$")
+_CA = re.compile(r"(?:^|: )(?P<all>failed to read (?P<path>/[^\n:]*): (?:open|read) (?P=path): [^\n]+)$")
 _KEYPAIR = re.compile(
-    r"(?:^|: )(?P<all>failed to load keypair for (?P<path>[^\n]+?): "
+    r"(?:^|: )(?P<all>failed to load keypair for (?P<path>[^\n:]+): "
     r"(?P<why>(?:open |tls: |x509: |asn1: )[^\n]+))$"
 )
 _OPEN = re.compile(
@@ -254,6 +257,8 @@ def read_failure(text: str) -> Failure:
         What went wrong; kind ``other`` where the text is of no known kind.
     """
     whole = without_stack(text)
+    if len(whole) > _MOST_TEXT:
+        whole = f"{whole[: _MOST_TEXT // 2]} … {whole[-_MOST_TEXT // 2 :]}"
     inner = _STATUS.sub("", _RPC.sub("", whole)).strip()
     process = _PROCESS.search(inner)
     if process:

@@ -76,11 +76,19 @@ class Lifetime:
     opened: set[str] = field(default_factory=set)
     network_default_warned: bool = False
     startup_failure: str | None = None
+    last_words: bool = False
     clean_exit: bool = False
     end_seen: bool = False
     rootless: bool = False
     tracing: bool = False
     debug: bool = False
+
+    def work(self) -> None:
+        """The daemon works: what looked like its last words before was part of an error's text."""
+        self.at_work = True
+        if self.last_words:
+            self.phase, self.last_words = "running", False
+            self.end_seen = self.clean_exit = False
 
     def ended_before(self, opening: str) -> bool:
         """Whether a start-up line is the first of another start."""
@@ -189,9 +197,20 @@ def learn(one: Lifetime, event: dict[str, Any], opening: str | None) -> None:
         _learn_block(one, event["text"])
 
 
+def ends_with_words(event: dict[str, Any]) -> bool:
+    """Whether a record is a block with ``buildkitd: ...``, as a daemon's last words are."""
+    return (
+        event["form"] in ("stack", "other")
+        and bool(event["text"])
+        and startup_block(event["text"]) is not None
+    )
+
+
 def _learn_block(one: Lifetime, text: str) -> None:
     last_words = startup_block(text)
     if last_words is not None:
+        # After `stopping server` a build may still work on; without it these words alone tell of the end.
+        one.last_words = not one.end_seen
         if is_normal_stop(last_words):
             one.phase, one.end_seen, one.clean_exit = "ended", True, True
         else:

@@ -41,6 +41,7 @@ class Lookup:
         self.challenge = ""
         self.token_failed = False
         self.digestless = False
+        self.failed: Exchange | None = None
 
     def handle(self, event: Event) -> None:
         """Take the next event of the span."""
@@ -102,15 +103,26 @@ class Lookup:
     def _fetch(self, event: Event) -> None:
         if self.phase == "resolve":
             self.ledger.gap("a look-up without its `resolved`", event)
-        self._check_object_done(event)
         if self.announced:
             self.ledger.gap("a host was to be asked and no request follows", event)
             self.announced = False
+        failed = self.latest if self.phase == "fetch" and self.latest and not self.latest.good else None
         self._start_fetch()
+        self.failed = failed
 
     def _check_object_done(self, event: Event) -> None:
         """What was asked for before must have been given, or the build would not have gone on."""
         if self.phase == "fetch" and self.latest is not None and not self.latest.good:
+            self.ledger.gap("an object that was asked for and never given", event)
+
+    def _take_up_again(self, event: Event) -> None:
+        """A fetch that every host refused is tried again (BuildKit util/resolver/retryhandler); nothing else may follow."""
+        failed, self.failed = self.failed, None
+        if failed is None:
+            return
+        if failed.accept == event.fields.get("request.header.accept"):
+            self.object = failed.object
+        else:
             self.ledger.gap("an object that was asked for and never given", event)
 
     def _fetching(self, event: Event) -> None:
@@ -148,18 +160,15 @@ class Lookup:
             else:
                 self._start_fetch()
                 self.position = max(self.position, 0)
-        elif self.phase == "resolve" and not self.announced and not self._may_repeat(method):
-            self.ledger.gap("a request without the line before it", event)
-        elif self.phase == "fetch" and self.layered and not self.announced and not self._may_repeat(method):
-            self.ledger.gap("a request without the line before it", event)
-        elif self.phase == "fetch" and not self.layered and self._moves_on():
-            if latest is not None and latest.good:
-                self.position = 0
-            else:
-                self.position += 1
+        elif self.phase == "resolve" or self.layered:
+            if not self.announced and not self._may_repeat(method):
+                self.ledger.gap("a request without the line before it", event)
+        elif self._moves_on():
+            self.position = 0 if latest is not None and latest.good else self.position + 1
             self.tries = 0
         if latest is not None and not latest.closed:
             latest.closed = True
+        self._take_up_again(event)
         exchange = self.ledger.open(event, self.epoch)
         if self.object is None:
             self.object = self.ledger.new_object()
@@ -168,7 +177,9 @@ class Lookup:
         exchange.reference = self.reference.text
         exchange.registry = self.reference.registry
         exchange.repository = self.reference.repository
-        exchange.kind = "resolve" if self.phase == "resolve" else kind_of_media_type(exchange.accept) or "other"
+        exchange.kind = (
+            "resolve" if self.phase == "resolve" else kind_of_media_type(exchange.accept) or "other"
+        )
         self.latest = exchange
         self.tries += 1
         self.announced = False

@@ -21,7 +21,9 @@ SPEC = TableSpec(
     name="requests",
     row="an HTTP exchange with a registry: the `do request` line and its answer",
     columns=(
-        Column("record", pa.int64(), "the `do request` record; of an answer whose request is lost, the answer's"),
+        Column(
+            "record", pa.int64(), "the `do request` record; of an answer whose request is lost, the answer's"
+        ),
         Column("response_record", pa.int64(), "the `fetch response received` record, null without an answer"),
         Column("line", pa.int64(), "first physical line of `record`"),
         Column("response_line", pa.int64(), "first physical line of `response_record`"),
@@ -34,7 +36,9 @@ SPEC = TableSpec(
         Column("method", pa.string(), "GET, HEAD, POST, PUT, PATCH"),
         Column("url", pa.string(), "the URL where the log names it, without redirects followed"),
         Column("scheme", pa.string(), "http or https, where known"),
-        Column("host", pa.string(), "who was asked, with the port where one is written; null where nothing tells"),
+        Column(
+            "host", pa.string(), "who was asked, with the port where one is written; null where nothing tells"
+        ),
         Column("host_evidence", pa.string(), "proof, inference or none"),
         Column("host_why", pa.string(), "what the host is known by"),
         Column("role", pa.string(), "mirror or upstream, where known"),
@@ -49,10 +53,20 @@ SPEC = TableSpec(
         Column("status_code", pa.int64(), "the answer's status, null without an answer"),
         Column("error", pa.string(), "the failure's text, of a request that got no answer"),
         Column("error_kind", pa.string(), "the failure, classified as in `problems`"),
-        Column("object", pa.int64(), "the pull or push that it belongs to: requests for one object share the number"),
-        Column("position", pa.int64(), "place in the order of hosts, 0 for the first, where the log tells it"),
+        Column(
+            "object",
+            pa.int64(),
+            "the pull or push that it belongs to: requests for one object share the number",
+        ),
+        Column(
+            "position", pa.int64(), "place in the order of hosts, 0 for the first, where the log tells it"
+        ),
         Column("attempt", pa.int64(), "1 for the first host asked for this object, 2 for the next"),
-        Column("fingerprint", pa.string(), "whose headers the answer carries: docker-hub, google or a token realm"),
+        Column(
+            "fingerprint",
+            pa.string(),
+            "whose headers the answer carries: docker-hub, google or a token realm",
+        ),
         Column("action", pa.string(), "pull, push or auth"),
         Column("pairing", pa.string(), "exact, inferred or none: how the answer was found"),
     ),

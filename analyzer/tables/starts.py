@@ -49,9 +49,10 @@ class Start:
     last_event: Event | None = None
 
     def ends_before(self, event: Event) -> bool:
-        """This event is the first seen of another start."""
-        starting = event.message.startswith(("found ", "running server on "))
-        return starting and (self.running or self.active or self.stopping)
+        """Whether this event is the first seen of another start."""
+        message = event.message
+        starting = message.startswith(("found worker ", "running server on ")) or _FOUND_ALL.match(message)
+        return bool(starting) and (self.running or self.active or self.stopping)
 
     def handle(self, event: Event) -> bool:
         """Take what concerns the daemon or a session; False where the event is about a request."""

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analyzer.checks import Finding, RuleResult, evaluate, load_rules
+from analyzer.checks import RuleResult, evaluate, load_rules
 from analyzer.checks.facts import known_specs
 
 Tables = dict[str, pa.Table]
@@ -69,7 +69,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def make(**rows: list[Mapping[str, Any]]) -> Tables:
-    """Tables from rows; what a row does not say is as in a healthy log. Coverage and a daemon are always there."""
+    """Tables from rows; what a row does not say is as in a healthy log, coverage and a daemon included."""
     specs = known_specs()
     rows = {"coverage": [{}], "daemons": [{}], **rows}
     return {
@@ -112,8 +112,16 @@ def mirrored(**rows: list[Mapping[str, Any]]) -> Tables:
     )
 
 
-def attempts(*pairs: tuple[str, str]) -> list[dict[str, str]]:
-    return [{"host": host, "outcome": outcome} for host, outcome in pairs]
+@pytest.fixture(name="make", scope="session")
+def make_fixture() -> Make:
+    """`make`, for tests."""
+    return make
+
+
+@pytest.fixture(name="mirrored", scope="session")
+def mirrored_fixture() -> Make:
+    """`mirrored`, for tests."""
+    return mirrored
 
 
 @pytest.fixture(scope="session")
@@ -128,17 +136,3 @@ def judge() -> Callable[..., RuleResult]:
         return result
 
     return run
-
-
-@pytest.fixture(scope="session")
-def verdicts() -> Callable[[RuleResult], dict[str, str]]:
-    """The verdict of each subject."""
-
-    def of(result: RuleResult) -> dict[str, str]:
-        return {finding.subject: finding.verdict for finding in result.findings}
-
-    return of
-
-
-def first(result: RuleResult) -> Finding:
-    return result.findings[0]

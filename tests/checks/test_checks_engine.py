@@ -76,7 +76,9 @@ def test_only_a_single_select_is_one(engine: Engine, sql: str, tmp_path: Path) -
         engine.require_select(sql.format(file=tmp_path / "out"))
 
 
-@pytest.mark.parametrize("sql", ["SELECT 1", "FROM numbers", "WITH a AS (SELECT 1) SELECT * FROM a", "DESCRIBE numbers"])
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1", "FROM numbers", "WITH a AS (SELECT 1) SELECT * FROM a", "DESCRIBE numbers"]
+)
 def test_forms_of_a_select(engine: Engine, sql: str) -> None:
     engine.require_select(sql)
     assert engine.rows(sql)
@@ -96,7 +98,7 @@ def test_the_configuration_is_locked(engine: Engine) -> None:
 )
 def test_an_endless_statement_is_stopped(sql: str) -> None:
     begun = time.monotonic()
-    with Engine({}, seconds=0.2) as engine, pytest.raises(SqlError, match="longer than 0.2 seconds"):
+    with Engine({}, seconds=0.2) as engine, pytest.raises(SqlError, match="longer than"):
         engine.rows(sql)
     assert time.monotonic() - begun < 5
 
@@ -106,8 +108,7 @@ def test_an_endless_statement_is_stopped(sql: str) -> None:
     [
         "SELECT length(repeat('x', 4000000000))",
         "SELECT len(range(1000000000))",
-        "SELECT i, repeat('y', 100000000) FROM range(100) t(i)",
-        "SELECT length(printf('%2000000000s', 'x'))",
+        "SELECT list(i) FROM range(100000000) t(i)",
     ],
 )
 def test_a_greedy_statement_is_stopped(sql: str) -> None:
@@ -136,7 +137,7 @@ def test_the_cap_on_memory_is_lifted_again() -> None:
 
 def test_an_error_is_one_harmless_line(engine: Engine) -> None:
     with pytest.raises(SqlError) as caught:
-        engine.rows("SELECT \"\x1b[2J\" FROM numbers")
+        engine.rows('SELECT "\x1b[2J" FROM numbers')
     assert "\x1b" not in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -14,7 +14,16 @@ from analyzer.limits import LIMITS
 def test_a_cleaned_text_holds_no_control_character(text: str) -> None:
     for character in clean(text):
         assert unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp")
-        assert unicodedata.bidirectional(character) not in ("RLO", "LRO", "RLE", "LRE", "PDF", "RLI", "LRI", "FSI")
+        assert unicodedata.bidirectional(character) not in (
+            "RLO",
+            "LRO",
+            "RLE",
+            "LRE",
+            "PDF",
+            "RLI",
+            "LRI",
+            "FSI",
+        )
 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"])))
@@ -46,7 +55,13 @@ def test_hidden_characters_are_written_as_escapes(text: str, shown: str) -> None
         (200, "200"),
         ([], "none"),
         (["a", None], "a, ?"),
-        ([{"host": "m", "role": "mirror", "outcome": "404"}, {"host": None, "role": None, "outcome": "200"}], "m: 404, ?: 200"),
+        (
+            [
+                {"host": "m", "role": "mirror", "outcome": "404"},
+                {"host": None, "role": None, "outcome": "200"},
+            ],
+            "m: 404, ?: 200",
+        ),
         ({"a": 1}, "a: 1"),
         (["\x1b]0;x\x07"], "\\x1b]0;x\\x07"),
     ],

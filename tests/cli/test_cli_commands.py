@@ -46,6 +46,13 @@ def test_check_without_debug_lines_is_unknown(run: Any, from_mirror: Path, confi
     assert run("check", from_mirror, "--config", config, "--allow-unknown")[0] == 0
 
 
+def test_check_takes_flags_for_what_was_meant(run: Any, from_mirror: Path, config: Path) -> None:
+    for given in ((), ("--config", config)):
+        flags = ("--daemon-flags", "--oci-worker-net=bridge")
+        _, out, _ = run("check", from_mirror, *given, *flags, "--select", "network-mode", "-f", "json")
+        assert json.loads(out)["rules"][0]["verdict"] == "fail"
+
+
 def test_check_says_when_there_is_nothing(run: Any, tmp_path: Path) -> None:
     (tmp_path / "empty.log").write_text("")
     code, out, _ = run("check", tmp_path / "empty.log")

@@ -59,6 +59,13 @@ def test_mirrors_that_dockerd_refuses_or_misreads(mirror: str, kind: str | None)
     assert [found.kind for found in findings] == ([kind] if kind else [])
 
 
+def test_a_password_in_a_mirror_is_not_repeated() -> None:
+    config = parse_config('{"registry-mirrors": ["https://user:hunter2@m"]}')
+    assert [found.kind for found in config.lint()] == ["mirror-not-a-url"]
+    assert [host.name for host in config.hosts("alpine")] == ["m", "registry-1.docker.io"]
+    assert "hunter2" not in repr((config.lint(), config.hosts("alpine"), config.registries))
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [

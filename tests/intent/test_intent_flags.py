@@ -57,6 +57,15 @@ def test_entitlements_replace_the_list() -> None:
     assert config.entitlements == ("network.host", "device")
 
 
+def test_a_replaced_list_has_no_places_of_the_file() -> None:
+    config = merged("--allow-insecure-entitlement=network.host")
+    assert str(config.place_of("insecure-entitlements", 0)) == "--allow-insecure-entitlement=network.host"
+
+
+def test_a_flag_is_not_measured_as_a_key_of_the_file() -> None:
+    assert merged("--debug", "").lint("v0.17.3") == ()
+
+
 def test_the_path_flag_of_the_oci_worker_empties_the_path() -> None:
     assert merged("--oci-cni-config-path=/x").workers["oci"].cni_config_path == ""
     assert merged("--containerd-cni-config-path=/x").workers["containerd"].cni_config_path == "/x"
@@ -66,6 +75,7 @@ def test_debug_counts_in_every_version() -> None:
     config = merged("--debug", "[log]\nlevel = 'info'")
     assert (config.level("v0.17.3"), config.level("v0.32.2")) == ("debug", "debug")
     assert merged("--debug --log-level=warn").level() == "warning"
+    assert merged("--log-level=warn --debug").level() == "warning"
     assert merged("--debug=false", "debug = true").level() == "debug"
 
 

@@ -200,6 +200,7 @@ def test_a_stated_version_is_measured_against(
         ("[worker.oci]\nNetworkMode = 'host'", "v0.9.3"),
         (hub("mirrors = ['m:5000', 'm:5001']", "[registry.'m:5000']\nhttp = true"), None),
         (hub("mirrors = ['m/a', 'm/b']"), None),
+        (hub("mirrors = ['m:5']", "[registry.m]\nmirrors = ['z']"), None),
         (hub("mirrors = ['registry-1.docker.io/proxy']"), None),
         (hub("mirrors = ['m']\nca = ['c']", "[registry.m]"), None),
         ("[registry.'quay.io']\nmirrors = ['index.docker.io']\n[registry.'index.docker.io']", None),

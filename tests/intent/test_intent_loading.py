@@ -139,6 +139,13 @@ def test_keys_count_in_any_case_and_the_exact_one_first() -> None:
     assert parse_config("[worker.OCI]\nnetworkmode = 'host'").workers["oci"].network == "host"
     both = parse_config("[worker.oci]\nNETWORKMODE = 'cni'\nnetworkMode = 'host'")
     assert both.workers["oci"].network == "host"
+    turned = parse_config("[worker.oci]\nnetworkMode = 'host'\nNETWORKMODE = 'cni'")
+    assert turned.workers["oci"].network == "host"
+    assert [key.path[-1] for key in turned.unknown] == ["NETWORKMODE"]
+
+
+def test_an_empty_path_in_the_file_means_the_default() -> None:
+    assert parse_config("[worker.oci]\ncniConfigPath = ''").workers["oci"].cni_config_path is None
 
 
 @pytest.mark.parametrize(

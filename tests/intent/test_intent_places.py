@@ -61,6 +61,13 @@ def test_escapes_in_keys_are_read() -> None:
     assert ("a\u00e9\t",) in index_toml('"a\\u00e9\\t" = 1', "f")
 
 
+@pytest.mark.parametrize("value", ['"""\\"""x"""', '"""x"""""', "'''x'''''", '"""\n"""', '"\\""'])
+def test_strings_end_where_toml_ends_them(value: str) -> None:
+    text = f"a = {value}\nb = 1"
+    assert set(tomllib.loads(text)) == {"a", "b"}
+    assert set(index_toml(text, "f")) == {("a",), ("b",)}
+
+
 def test_below_falls_back_to_what_is_around() -> None:
     places = index_toml("a = [1]", "f")
     assert below(places, ("a", 7)) == Place("f", 1, 1)

@@ -89,6 +89,16 @@ def test_times_are_iso(value: int, unit: str, zone: str | None, expected: str) -
     assert iso_times(column).to_pylist() == [expected]
 
 
+@pytest.mark.parametrize(
+    ("months", "days", "nanoseconds", "expected"),
+    [(0, 0, 9_500_000_000, "PT9.5S"), (0, 3, 0, "P3D"), (14, 0, 100 * 10**9, "P14MT100S"), (0, 0, 0, "PT0S")],
+)
+def test_intervals_are_iso(months: int, days: int, nanoseconds: int, expected: str) -> None:
+    value = pa.MonthDayNano([months, days, nanoseconds])
+    table = pa.table({"i": pa.array([value], type=pa.month_day_nano_interval())})
+    assert json.loads(render(table, "json")) == [{"i": expected}]
+
+
 def test_csv_reads_back_and_holds_no_formula() -> None:
     table = pa.table({"a": ["=1+1", None, "x\x1b"], "b": pa.array([[1, 2], None, []])})
     rows = list(csv.reader(io.StringIO(render(table, "csv"))))

@@ -18,11 +18,11 @@ from analyzer.sources.compression import compression_of, decompress, recode
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: gzip.compress(data, mtime=0),
     "bzip2": bz2.compress,
-    "xz": lzma.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
     "zstd": lambda data: zstandard.ZstdCompressor().compress(data),
 }
 TEXT = b"".join(
-    b'time="2026-11-24T22:00:00Z" level=debug msg=%d\n' % (number * 7919) for number in range(20_000)
+    b'time="2026-11-24T22:00:00Z" level=debug msg=%d\n' % (number * 7919) for number in range(12_000)
 )
 kinds = pytest.mark.parametrize("kind", sorted(COMPRESS))
 
@@ -94,9 +94,9 @@ def test_a_bomb_is_not_read_to_its_end(kind: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "EXPANSION", 20)
     monkeypatch.setattr(module, "EXPANSION_FREE", 1 << 16)
 
-    text, damage = undo(COMPRESS[kind](b"\0" * (40 << 20)), kind)
+    text, damage = undo(COMPRESS[kind](b"\0" * (8 << 20)), kind)
 
-    assert len(text) < 40 << 20
+    assert len(text) < 8 << 20
     assert "grows more than 20 times" in damage[0]
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,23 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
         os.close(reading)
 
     assert read(source) == read(source) == LOG
+
+
+def test_a_copy_goes_with_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sources = open_sources(["-"], stdin=io.BytesIO(LOG))
+    assert len(list(tmp_path.iterdir())) == 1
+
+    sources.clear()
+    gc.collect()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="needs a device")
+def test_a_device_is_refused() -> None:
+    with pytest.raises(SourceError, match="device"):
+        open_sources(["/dev/zero"])
 
 
 def test_several_sources_keep_their_order_and_come_once(tmp_path: Path) -> None:

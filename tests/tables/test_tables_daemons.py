@@ -118,6 +118,16 @@ def test_a_start_that_fails(text: str) -> None:
     assert good["startup_failure"] is None
 
 
+def test_last_words_in_the_text_of_an_error_end_nothing() -> None:
+    words = {"form": "stack", "text": f"buildkitd: context canceled{FRAMES}"}
+
+    (daemon,) = daemons(*START, *WORK, words, *WORK)
+    (stopped,) = daemons(*START, *WORK, STOP[0], *WORK, words)
+
+    assert (daemon["end_seen"], daemon["clean_exit"], daemon["records"]) == (False, False, 10)
+    assert (stopped["end_seen"], stopped["clean_exit"]) == (True, True)
+
+
 def test_interleaved_streams_are_daemons_of_their_own() -> None:
     rows: list[dict[str, Any]] = []
     for one, two in zip([*START, *WORK], [*START[:1], *START], strict=False):

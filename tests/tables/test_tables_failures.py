@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -283,3 +285,14 @@ def test_the_registry_of_a_url() -> None:
 def test_any_text_is_read(text: str) -> None:
     assert read_failure(text).kind in KINDS
     assert read_startup_failure("buildkitd: " + text).kind in KINDS
+
+
+@pytest.mark.parametrize(
+    "part", ["failed to read /a: ", "x: ", 'process "\\', 'Head "https://a": ', "a:1\n\tb:2\n"]
+)
+def test_a_hostile_text_takes_no_longer_than_it_should(part: str) -> None:
+    begin = time.perf_counter()
+
+    read_failure(part * (400_000 // len(part)))
+
+    assert time.perf_counter() - begin < 5

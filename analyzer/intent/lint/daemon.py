@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LEVELS: Final = ("panic", "fatal", "error", "warn", "warning", "info", "debug", "trace")
 FORMATS: Final = ("text", "json")
 ENTITLEMENTS: Final = ("network.host", "security.insecure", "device")
-"""``supportedEntitlements`` in ``solver/llbsolver/entitlements.go``; ``cmd/buildkitd/main.go`` of the flag."""
+"""Of the file: ``solver/llbsolver/entitlements.go``; of the flag: ``cmd/buildkitd/main.go``."""
 
 LOG_LEVEL_SINCE: Final[Version] = (0, 30, 0)
 

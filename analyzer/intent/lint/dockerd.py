@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from analyzer.intent.conformance import quote
+from analyzer.intent.hosts import mask_credentials
 from analyzer.intent.lint.finding import LintFinding, finding_at
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def check_dockerd(config: Config, version: str | None) -> Iterator[LintFinding]:
                 place,
                 "mirror-not-a-url",
                 "error",
-                f"dockerd takes only scheme and host for a mirror, not {quote(text)}",
+                f"dockerd takes only scheme and host for a mirror, not {quote(mask_credentials(text))}",
                 fix="Write https://host or https://host:port, without a path.",
             )
             continue

@@ -76,9 +76,7 @@ def _unknown(unknown: UnknownKey) -> LintFinding:
             suggestion=f"[registry.{quote(whole)}]",
         )
     elsewhere = _elsewhere(name, table)
-    around = _key_of_table(table)
-    alike = _most_alike(name, list(around.keys)) if around else None
-    if elsewhere and not alike:
+    if elsewhere:
         targets = " or ".join(f"[{target}]" if target else "the top of the file" for target in elsewhere)
         return finding_at(
             unknown.place,
@@ -88,6 +86,8 @@ def _unknown(unknown: UnknownKey) -> LintFinding:
             fix=f"Move it to {targets}.",
             suggestion=f"[{elsewhere[0]}]" if len(elsewhere) == 1 and elsewhere[0] else None,
         )
+    around = _key_of_table(table)
+    alike = _most_alike(name, list(around.keys)) if around else None
     if alike:
         return finding_at(
             unknown.place,
