@@ -82,10 +82,8 @@ _SECRET_WORD = (
 _SECRET_KEY = re.compile(rf"(?i)(?:^|[._-])(?:{_SECRET_WORD}|authorization|cookie)$")
 
 # Patterns start at something fixed and are bounded before it: a hostile line must not make them slow.
-_VALUE = (
-    r"""(?P<secret>\\*"(?:\\+[^"\\]|[^"\\])*\\*"|\\*'[^']*'"""
-    r"""|[^\s"'\\&|;]+?(?=[)\]},]{0,8}(?:[\s"'\\&|;]|\Z)))"""
-)
+_QUOTED_VALUE = r"""\\*"(?:\\+[^"\\]|[^"\\])*\\*"|\\*'[^']*'"""
+_VALUE = rf"""(?P<secret>{_QUOTED_VALUE}|[^\s"'\\&|;]+?(?=[)\]}},]{{0,8}}(?:[\s"'\\&|;]|\Z)))"""
 # Words of a secret's name; a mark holds some of them too.
 _NAME = rf"(?<!\[redacted:)(?:{_SECRET_WORD}|(?<![a-z])pass(?=\s?=)|_pwd(?=\s?=))"
 _NAME_END = r"[\w.-]{0,64}"
@@ -101,15 +99,34 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"|AIza[\w-]{30,}|ya29\.[\w-]{20,}|sk_live_\w{16,}|hv[sb]\.[\w-]{20,})"
         ),
     ),
-    ("bearer", re.compile(r"(?i)\bbearer[ :]+(?P<secret>[\w.~+/-]{16,}=*)")),
-    ("basic", re.compile(r"(?i)\bbasic[ :]+(?P<secret>[a-z0-9+/]{8,}={0,2})")),
-    # NAME=value, "name":"value"; a colon and a space are prose ("failed to fetch anonymous token: Get ...").
+    ("bearer", re.compile(r"(?i)(?<![\w/.-])bearer:?\s+(?P<secret>[\w.~+/-]{16,}=*)")),
+    ("basic", re.compile(r"(?i)(?<![\w/.-])basic:?\s+(?P<secret>[a-z0-9+/]{8,}={0,2})")),
+    # A repository may be called `token-service` and an image that is not found is told as `secrets: not found`:
+    # so a secret's name must stand as a variable, a flag, a header or a key in quotes.
+    ("password", re.compile(rf"(?i){_NAME}{_NAME_END}\s?=\s?{_VALUE}")),
+    ("password", re.compile(rf"(?i)(?<![\w-])--?[\w-]{{0,40}}?{_SECRET_WORD}{_NAME_END}\s+(?!-){_VALUE}")),
     (
         "password",
-        re.compile(rf"(?i){_NAME}{_NAME_END}(?:\s?=\s?|\\*[\"']\s?[:=]\s?|:(?=[^\s:])){_VALUE}"),
+        re.compile(rf"(?<![\w./-])(?:[A-Z][A-Za-z]{{0,20}}-){{1,4}}(?i:token|key|secret):\s?{_VALUE}"),
     ),
-    ("password", re.compile(rf"(?i)(?<!\[redacted:)pass(?:word|wd|phrase){_NAME_END}:\s{_VALUE}")),
-    ("password", re.compile(rf"(?i)(?<![\w-])--?[\w-]{{0,40}}?{_SECRET_WORD}{_NAME_END}\s+(?!-){_VALUE}")),
+    (
+        "password",
+        re.compile(
+            rf"(?i)(?<=[\"'])[\w-]{{0,40}}?{_SECRET_WORD}[\w-]{{0,40}}\\*[\"']\s?[:=]\s?"
+            rf"(?P<secret>{_QUOTED_VALUE})"
+        ),
+    ),
+    ("password", re.compile(rf"(?i)(?<![\w./-])pass(?:word|wd|phrase):\s{_VALUE}")),
+    (
+        "password",
+        re.compile(rf"(?i)(?<![\w./-])authorization:\s?(?!bearer\b|basic\b)(?:[\w-]{{1,20}}\s)?{_VALUE}"),
+    ),
+    (
+        "password",
+        re.compile(
+            r"(?<![\w-])(?:-u|--user)[\s=]\\*[\"']?[^\s:\"'\\]{1,64}:(?!\d+\b)(?P<secret>[^\s\"'\\]+)"
+        ),
+    ),
 )
 _URL = re.compile(r"\b(?P<address>https?://[^\s\"'<>\\?#]+)\?(?P<query>[^\s\"'<>\\#?]+)", re.I)
 _PATH = re.compile(r"(?<=[\w/.%-])\?(?P<query>[^\s\"'<>\\#?=]+=[^\s\"'<>\\#?]*)")
@@ -144,7 +161,8 @@ _SUSPICIOUS = "|".join(
         r"eyJ[\w-]{8}",
         r"gh[opsur]_\w|github_pat_|glpat-|dckr_[op]at_|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abeprs]-|npm_\w|pypi-\w"
         r"|AIza|ya29\.|sk_live_|hv[sb]\.",
-        r"(?i:bearer[ :]+[\w.~+/-]{16}|basic[ :]+[a-z0-9+/]{8})",
+        r"(?i:bearer:?\s+[\w.~+/-]{16}|basic:?\s+[a-z0-9+/]{8})",
+        r"(?i:authorization:|-key:)|(?:-u|--user)[\s=][^\s:]+:",
         rf"(?i:{_SECRET_WORD}|pass\s?=|_pwd\s?=)",
         _other_parameter(),
     )

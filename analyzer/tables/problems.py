@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.tables.failures import (
+    KINDS,
     Failure,
     classify_status,
     has_stack,
@@ -48,7 +49,8 @@ SPEC = TableSpec(
         Column("url", pa.string(), "the URL asked for"),
         Column("status_code", pa.int64(), "the refusing answer's status"),
     ),
-    notes="A refusal of a mirror that BuildKit works around (`trying next host`) is a problem at level info.",
+    notes="A refusal of a mirror that BuildKit works around (`trying next host`) is a problem at level info. "
+    f"Kinds: {', '.join(KINDS)}.",
 )
 
 NORMAL_STOPS = (

@@ -38,6 +38,11 @@ UNNAMED = {"served_by": None, "evidence": "none", "attempts": tries((None, "200"
         ([SERVED, UNNAMED], "unknown"),
         ([BYPASS, UNNAMED], "fail"),
         ([NOWHERE], "skipped"),
+        ([{**NOWHERE, "attempts": tries((MIRROR, "404"), (UPSTREAM, "401"))}], "skipped"),
+        ([{**NOWHERE, "attempts": tries((MIRROR, "401"), (UPSTREAM, "401"))}], "fail"),
+        ([{**NOWHERE, "attempts": tries((MIRROR, "404"), (UPSTREAM, "429"))}], "fail"),
+        ([{**NOWHERE, "attempts": tries((UPSTREAM, "404"))}], "fail"),
+        ([{**NOWHERE, "attempts": tries((None, "404"), (None, "404"))}], "unknown"),
         ([SERVED, NOWHERE], "pass"),
         ([ALL_DOWN], "fail"),
         ([{**ALL_DOWN, "attempts": tries((MIRROR, "connection_refused"))}], "unknown"),
@@ -72,6 +77,31 @@ def test_mirror_served_says_what_happened(judge: Judge, mirrored: Callable[..., 
         "(mirror.example.com: 404, registry-1.docker.io: 200); meant to come from mirror.example.com"
     )
     assert finding.lines == (2,)
+
+
+@pytest.mark.parametrize(
+    "section", ["registry-1.docker.io", "index.docker.io", "https://index.docker.io/v1/"]
+)
+def test_another_name_of_docker_hub_says_what_was_meant(
+    judge: Judge, mirrored: Callable[..., Any], section: str
+) -> None:
+    tables = mirrored(
+        intended_registries=[{"registry": section, "mirrors": [MIRROR]}],
+        intended_hosts=[{"host": UPSTREAM, "role": "upstream", "position": 0}],
+        pulls=[{"served_by": UPSTREAM, "attempts": tries((UPSTREAM, "200"))}],
+    )
+    (finding,) = judge("mirror-served", tables).findings
+    assert (finding.subject, finding.verdict) == ("docker.io", "fail")
+
+
+def test_the_right_name_of_docker_hub_counts_above_the_others(
+    judge: Judge, mirrored: Callable[..., Any]
+) -> None:
+    sections = [
+        {"registry": "registry-1.docker.io", "mirrors": ["other.example.com"]},
+        {"registry": "docker.io", "mirrors": [MIRROR]},
+    ]
+    assert judge("mirror-served", mirrored(intended_registries=sections, pulls=[SERVED])).verdict == "pass"
 
 
 def test_no_mirror_is_nothing_to_judge(judge: Judge, make: Callable[..., Any]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -66,7 +68,6 @@ def test_it_is_closed_to_files_network_and_program(engine: Engine, sql: str, tmp
         "LOAD httpfs",
         "SET memory_limit = '100GB'",
         "RESET lock_configuration",
-        "PRAGMA database_list",
         "CALL pragma_version()",
         "SELEC 1",
     ],
@@ -155,3 +156,30 @@ def test_a_bad_query_is_the_users_error(sql: str) -> None:
     with pytest.raises(QueryError) as caught:
         run_query({}, sql)
     assert caught.value.hint
+
+
+@pytest.mark.slow
+def test_a_statement_that_does_not_stop_is_left_behind(repository: Path) -> None:
+    script = """
+import sys
+from analyzer.checks.engine import Engine, SqlError
+try:
+    with Engine({}, seconds=0.2) as engine:
+        engine.rows("SELECT jaro_similarity(repeat('ab', 2000000), repeat('ba', 2000000)) AS hours")
+except SqlError as error:
+    sys.exit(7 if "longer" in str(error) else 1)
+"""
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=repository, timeout=60, check=False, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (7, b"")
+    assert time.monotonic() - begun < 30
+
+
+def test_nothing_heavy_is_imported_before_use(repository: Path) -> None:
+    script = "import sys, analyzer.checks; print([m for m in ('duckdb', 'pandas') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=repository, timeout=60, check=True, capture_output=True
+    )
+    assert done.stdout.decode().strip() == "[]"

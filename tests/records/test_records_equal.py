@@ -26,6 +26,9 @@ INSERTIONS = [
     b"buildkitd: ",
     b"\n\tx:1",
     b" a=1 a=2",
+    b" \x1b[36ma\x1b[0m=1",
+    b"\x1b[37m",
+    b"\x01",
 ]
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 KEY = st.sampled_from(

@@ -146,6 +146,14 @@ def test_a_torn_first_line_is_truncated_when_a_record_follows() -> None:
     assert forms(b"=debug msg=x\n") == [("other", "ok", "=debug msg=x")]
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("fake", [b"\x1b[36mb=2", b"\x01b=2", b"b=2", b'b="x \x1b[36mc\x1b[0m=3"'])
+def test_text_cannot_pretend_to_be_a_coloured_key(fast: bool, fake: bytes) -> None:
+    data = b"\x1b[36mINFO\x1b[0m[2026-11-24T22:07:10Z] x \x1b[36ma\x1b[0m=1 " + fake + b"\n"
+    (row,) = to_rows(read_table(data, fast=fast))
+    assert (row["status"], row["fields"]["a"], row["text"]) == ("malformed", "1", data.decode().rstrip("\n"))
+
+
 def test_a_torn_json_end_is_truncated() -> None:
     data = b'{"level":"info","msg":"x"}\n{"dig'
     assert forms(data) == [("json", "ok", None), ("json", "truncated", '{"dig')]

@@ -6,7 +6,7 @@ import json
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.reports.escaping import (
@@ -98,6 +98,7 @@ def test_workflow_commands_cannot_be_injected() -> None:
     assert escape_workflow("x,line=1:2", argument=True) == "x%2Cline=1%3A2"
 
 
+@settings(max_examples=30)
 @given(st.recursive(HOSTILE | st.integers() | st.none() | st.booleans(), st.lists))
 def test_json_is_ascii_and_true(value: object) -> None:
     text = dump_json(value)
