@@ -21,7 +21,7 @@ from analyzer.tables.exchanges import Exchange, Gap
 from analyzer.tables.networks import NetworksBuilder
 from analyzer.tables.problems import ProblemsBuilder
 from analyzer.tables.requests import RequestsBuilder
-from analyzer.tables.spans import SpansBuilder
+from analyzer.tables.spans import SpansBuilder, SpanTally
 from analyzer.tables.traces import TracesBuilder
 from analyzer.tables.workers import WorkersBuilder
 
@@ -116,7 +116,14 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
 
     redactor = Redactor(enabled=redact)
     daemons, coverage, requests = DaemonsBuilder(), CoverageBuilder(), RequestsBuilder()
-    others = (TracesBuilder(), SpansBuilder(), WorkersBuilder(), NetworksBuilder(), ProblemsBuilder())
+    tally = SpanTally()
+    others = (
+        TracesBuilder(daemons, tally),
+        SpansBuilder(daemons, tally),
+        WorkersBuilder(),
+        NetworksBuilder(),
+        ProblemsBuilder(),
+    )
     lines = LineIndex()
     counted: list[tuple[Source, int, int]] = []
     redactions: dict[str, int] = {}
@@ -129,7 +136,9 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
                 following += batch.num_rows
                 physical = batch.column("line")[-1].as_py() + batch.column("lines")[-1].as_py() - 1
                 lines.update(batch, source.name)
-                coverage.update(batch, daemons.assign(batch))
+                owners = daemons.assign(batch)
+                coverage.update(batch, owners)
+                tally.add(batch, owners)
                 requests.update(batch)
                 for builder in others:
                     builder.update(batch)

@@ -190,7 +190,9 @@ def _capped_memory() -> Iterator[None]:
 
 def _words(error: BaseException) -> str:
     """The first paragraph of an error, without its statement."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
         return "it needs more memory than it may take"
+    if type(error).__name__ == "PermissionException":
+        return "files, network and settings are closed to rules and queries"
     paragraph = str(error).split("\n\n", 1)[0]
     return clean(" ".join(paragraph.split())) or type(error).__name__

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.cli.output import show_progress
+from analyzer.cli.startup import spare_pandas
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +42,7 @@ def read_intended(path: str | None, flags: Sequence[str] | None) -> Config | Non
 
 def read_log(sources: list[str], *, redact: bool = True) -> Log:
     """The log in all the sources."""
+    spare_pandas()
     from analyzer.api import read
 
     names = sources[0] if len(sources) == 1 else f"{len(sources)} sources"

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from analyzer.records.arrays import Codes, Ints, slices, sparse_strings, strings, to_arrow, to_codes
 from analyzer.records.assemble import Fields, Rows, assemble
 from analyzer.records.blocks import block_form, is_record_tail
+from analyzer.records.framing import most_block_lines
 from analyzer.records.goquote import unquote
 from analyzer.records.lines import LineFinder, Lines
 from analyzer.records.logfmt import parse_logfmt
@@ -62,7 +63,9 @@ class FastLane:
         first = np.flatnonzero(starts)
         offset = lines.begins[first]
         length = np.diff(offset, append=lines.size)
-        if (length[~lines.record[first]] > self._limits.block_bytes).any():
+        count = np.diff(first, append=len(starts))
+        too_large = (length > self._limits.block_bytes) | (count > most_block_lines(self._limits))
+        if (too_large & ~lines.record[first]).any():
             return None
 
         row_of = np.cumsum(starts) - 1
@@ -72,7 +75,7 @@ class FastLane:
             status[0] = _TRUNCATED
         rows = Rows(
             line=first + place.line,
-            lines=np.diff(first, append=len(starts)),
+            lines=count,
             offset=offset + place.offset,
             length=length,
             form=form,

@@ -60,6 +60,11 @@ def last_record_start(data: bytes, known: set[bytes], reach: int, line_bytes: in
     return 0
 
 
+def most_block_lines(limits: Limits) -> int:
+    """How many lines a block may have: a line takes memory even when it is empty."""
+    return limits.block_bytes // 8
+
+
 class _Line(NamedTuple):
     """A line as the program wrote it: parts joined, wrappers gone."""
 
@@ -193,7 +198,7 @@ class Framer:
         return len(block)
 
     def _push(self, raw: bytes, length: int, *, torn: bool = False) -> None:
-        found = unwrap(raw.rstrip(b"\r"), self.known)
+        found = unwrap(raw.rstrip(b"\r"), self.known) if raw else Unwrapped(raw)
         if found.learnt:
             self.known.add(found.learnt)
         place = self._place
@@ -230,7 +235,7 @@ class Framer:
             )
 
     def _accept(self, line: _Line, *, torn: bool) -> None:
-        parsed = parse_record(line.payload)
+        parsed = parse_record(line.payload) if line.payload else None
         if parsed is None:
             if torn and line.payload and (START.startswith(line.payload) or line.payload.startswith(b'{"')):
                 self.close_block()
@@ -244,7 +249,8 @@ class Framer:
         if form == "terminal" and not has_keys(line.payload):
             # Messages are not quoted here: one of several lines has its keys behind the last of them.
             self._extend_block(line)
-            self._message_open = True
+            # It counts for nothing in the size of the block, which is what follows it.
+            self._message_open, self._block_bytes = True, 0
             return
         self._add(line, form, "ok" if whole else "truncated" if torn else "malformed", fields)
 
@@ -258,6 +264,7 @@ class Framer:
             line.stream != self._block[0].stream
             or line.payload.startswith(FATAL)
             or self._block_bytes + line.length > self._limits.block_bytes
+            or len(self._block) - self._message_open >= most_block_lines(self._limits)
         ):
             self.close_block()
         self._block.append(line)

@@ -43,6 +43,8 @@ UNNAMED = {"served_by": None, "evidence": "none", "attempts": tries((None, "200"
         ([{**NOWHERE, "attempts": tries((MIRROR, "404"), (UPSTREAM, "429"))}], "fail"),
         ([{**NOWHERE, "attempts": tries((UPSTREAM, "404"))}], "fail"),
         ([{**NOWHERE, "attempts": tries((None, "404"), (None, "404"))}], "unknown"),
+        ([{**NOWHERE, "attempts": tries((None, "404"), (UPSTREAM, "404"))}], "unknown"),
+        ([{**NOWHERE, "attempts": tries((None, "503"), (UPSTREAM, "404"))}], "fail"),
         ([SERVED, NOWHERE], "pass"),
         ([ALL_DOWN], "fail"),
         ([{**ALL_DOWN, "attempts": tries((MIRROR, "connection_refused"))}], "unknown"),

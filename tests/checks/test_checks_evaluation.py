@@ -237,7 +237,7 @@ BAD = [
     ("rows", "SELECT * FROM nowhere", "nowhere"),
     ("rows", "SELECT 1 AS one", "subject"),
     ("rows", "SELECT * FROM given; SELECT 1", "single SELECT"),
-    ("rows", "SELECT * FROM read_text('/etc/hostname')", "Permission"),
+    ("rows", "SELECT * FROM read_text('/etc/hostname')", "closed"),
     ("expect", "nothing = 1", "nothing"),
     ("expect", "'perhaps'", "perhaps"),
     ("expect", "true) FROM given; DROP TABLE given; SELECT (true", ""),

@@ -1,0 +1,38 @@
+"""What the command line does so that it starts fast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class _WithoutPandas:
+    """An import hook that knows no pandas."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Refuse pandas; leave everything else to the finders after this one."""
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is not needed here", name=name)
+        return None
+
+
+def spare_pandas() -> None:
+    """Let pyarrow make its first array without pandas.
+
+    pyarrow looks for pandas once, when it first makes an array, and imports all of it (0.2 s) if it is there. No
+    command needs a frame. A later ``to_pandas`` in the same process still finds pandas.
+    """
+    if "pandas" in sys.modules:
+        return
+    import pyarrow as pa
+
+    hook = _WithoutPandas()
+    sys.meta_path.insert(0, hook)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(hook)
