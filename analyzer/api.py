@@ -18,7 +18,7 @@ from analyzer.attribution.ladder import Configuration, attribute_hosts
 from analyzer.attribution.pulls import build_pulls, build_pushes
 from analyzer.checks import Finding, Rule, RuleResult, evaluate, exit_code, findings_table, load_rules
 from analyzer.errors import UsageError
-from analyzer.intent import Config
+from analyzer.intent import Config, parse_config
 from analyzer.scan import Scan, SourceInfo, scan_sources
 from analyzer.sources import Source, open_sources
 from analyzer.tables.requests import build_requests
@@ -275,8 +275,8 @@ def check(
     """
     from analyzer.checks.facts import CONTEXT
 
-    if config is not None and flags:
-        config = config.with_flags(flags)
+    if flags:
+        config = (config or parse_config("", name="flags")).with_flags(flags)
     seen = attribute(log, config, effective=effective, version=version)
     tables = seen.tables
     tables["context"] = CONTEXT.build(

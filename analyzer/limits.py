@@ -23,7 +23,7 @@ class Limits:
     """
 
     chunk_bytes: int = 2 << 20
-    line_bytes: int = 64 << 20
+    line_bytes: int = 16 << 20
     block_bytes: int = 1 << 20
     config_bytes: int = 4 << 20
     rule_seconds: float = 60.0

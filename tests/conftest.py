@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a busy machine is no reason to fail
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -9,6 +9,7 @@ that is left behind when it does not answer, and the address space of the proces
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,9 +40,35 @@ _SETTINGS = (
     "enable_external_access = false",
     "lock_configuration = true",
 )
-"""Set in this order, after the tables are there: each closes a door, the last one all the others for good."""
+"""Set in this order: each closes a door, the last one all the others for good."""
 
 _guard = threading.RLock()
+_databases: dict[tuple[int, str], duckdb.DuckDBPyConnection] = {}
+
+
+def _database(memory: str) -> duckdb.DuckDBPyConnection:
+    """The closed and empty database of this process, of which each engine gets a connection of its own.
+
+    Starting one takes longer than all the rules over a small log. A forked process starts its own.
+    """
+    import duckdb
+
+    with _guard:
+        key = (os.getpid(), memory)
+        if key not in _databases:
+            # one thread: the order of rows, and with it every report, is then the same in each run
+            database = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": memory})
+            for setting in _SETTINGS:
+                database.execute(f"SET GLOBAL {setting}")
+            _databases[key] = database
+        return _databases[key]
+
+
+def _forget(database: duckdb.DuckDBPyConnection) -> None:
+    """Let later engines start a database anew: in this one a statement does not stop."""
+    with _guard:
+        for key in [key for key, known in _databases.items() if known is database]:
+            del _databases[key]
 
 
 class SqlError(Exception):
@@ -70,14 +97,10 @@ class Engine:
         self._abandoned = False
         self._errors: tuple[type[BaseException], ...] = (duckdb.Error, MemoryError, OverflowError)
         self._select = duckdb.StatementType.SELECT
-        # one thread: the order of rows, and with it every report, is then the same in each run
-        self._connection: duckdb.DuckDBPyConnection = duckdb.connect(
-            ":memory:", config={"threads": 1, "memory_limit": memory}
-        )
+        self._database = _database(memory)
+        self._connection: duckdb.DuckDBPyConnection = self._database.cursor()
         for name, table in tables.items():
-            self._connection.register(name, table)
-        for setting in _SETTINGS:
-            self._connection.execute(f"SET {setting}")
+            self._connection.register(name, table)  # a temporary view: no other connection sees it
 
     def __enter__(self) -> Engine:
         return self
@@ -156,7 +179,9 @@ class Engine:
             if worker.is_alive():
                 self._connection.interrupt()
                 worker.join(_GRACE)
-                self._abandoned = worker.is_alive()
+                if worker.is_alive():
+                    self._abandoned = True
+                    _forget(self._database)
                 raise SqlError(f"it took longer than {self._seconds:g} seconds")
         if failure:
             if isinstance(failure[0], self._errors):

@@ -302,7 +302,7 @@ class _Evaluation:
         rows = list(rows)
         # those of the row that the message is about come first, whatever is cut
         told = (record for row in rows for record in row["_records"] or () if record is not None)
-        records = sorted(islice(dict.fromkeys(told), LIMITS.finding_lines))
+        records = list(islice(dict.fromkeys(told), LIMITS.finding_lines))
         source, lines = self._places(records, rows)
         return Finding(
             rule=rule.id,
@@ -314,7 +314,7 @@ class _Evaluation:
             message=clean(message),
             source=source,
             lines=lines,
-            records=tuple(records),
+            records=tuple(sorted(records)),
             fix=rule.fix,
             references=rule.references,
         )
@@ -322,7 +322,7 @@ class _Evaluation:
     def _places(
         self, records: Sequence[int], rows: Sequence[Mapping[str, Any]]
     ) -> tuple[str | None, tuple[int, ...]]:
-        """Source and lines of a finding: of the log that shows it first, else of the configuration."""
+        """Source and lines of a finding: of the log that the message is about, else of the configuration."""
         places: list[tuple[str, int]] = []
         if self.locate is not None:
             places = [place for record in records if (place := self.locate(record)) is not None]

@@ -136,6 +136,24 @@ def test_the_cap_on_memory_is_lifted_again() -> None:
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
+def test_engines_do_not_see_each_other(engine: Engine) -> None:
+    engine.execute("CREATE TEMP TABLE kept AS SELECT 1 AS one")
+    with Engine({"numbers": pa.Table.from_pydict({"n": [7]})}) as other:
+        assert other.rows("SELECT * FROM numbers") == [{"n": 7}]
+        for name in ("kept", "temp.kept"):
+            with pytest.raises(SqlError):
+                other.rows(f"SELECT * FROM {name}")
+        assert other.rows("SELECT current_setting('lock_configuration') AS locked") == [{"locked": True}]
+    assert len(engine.rows("SELECT * FROM numbers")) == 3
+
+
+def test_an_engine_that_is_closed_leaves_nothing() -> None:
+    with Engine({"numbers": TABLE}) as engine:
+        engine.execute("CREATE TEMP TABLE kept AS SELECT 1 AS one")
+    with Engine({}) as other:
+        assert other.rows("SELECT table_name FROM information_schema.tables") == []
+
+
 def test_an_error_is_one_harmless_line(engine: Engine) -> None:
     with pytest.raises(SqlError) as caught:
         engine.rows('SELECT "\x1b[2J" FROM numbers')

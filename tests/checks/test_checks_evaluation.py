@@ -202,6 +202,12 @@ def test_lines_are_of_one_source_and_a_lost_record_is_left_out() -> None:
     assert (finding.source, finding.lines, finding.records) == ("a.log", (10,), (1, 2, 3))
 
 
+def test_the_source_is_that_of_the_row_that_is_told() -> None:
+    rows = [row(False, evidence="inference", records=[1]), row(False, records=[2])]
+    finding = only(judge(rows, locate={1: ("a.log", 10), 2: ("b.log", 3)}.get))
+    assert (finding.source, finding.lines, finding.records) == ("b.log", (3,), (1, 2))
+
+
 def test_a_column_record_names_one_record() -> None:
     rule = replace(RULE, rows="SELECT subject, ok, name, 7 AS record FROM given")
     assert only(judge([row(False)], rule)).records == (7,)

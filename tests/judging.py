@@ -1,0 +1,37 @@
+"""Judge logs in tests: by path or by bytes, with the rules that promise something about a build."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import analyzer as bk
+
+PROMISES = ("mirror-served", "tls-trusted", "ca-readable", "keypair-valid", "network-mode")
+
+
+@cache
+def promises() -> list[bk.Rule]:
+    """The rules whose verdicts a cut must never turn into a pass."""
+    return bk.load_rules(select=PROMISES)
+
+
+def verdicts(log: bytes | Path, config: bk.Config | None) -> dict[str, str]:
+    """The verdict of each of these rules."""
+    report = bk.check(bk.read(BytesIO(log) if isinstance(log, bytes) else log), config, rules=promises())
+    return {result.rule.id: result.verdict for result in report.results}
+
+
+def cuts(lines: list[bytes], seed: int) -> Iterator[tuple[str, bytes]]:
+    """A log with lines taken out of it: at its head, its tail, one, and a tenth and a half of them at random."""
+    rng = random.Random(seed)
+    at = rng.randrange(1, max(len(lines), 2))
+    one = rng.randrange(len(lines))
+    yield "head", b"".join(lines[at:])
+    yield "tail", b"".join(lines[:at])
+    yield "one", b"".join(lines[:one] + lines[one + 1 :])
+    for share in (0.1, 0.5):
+        yield f"random {share:.0%}", b"".join(line for line in lines if rng.random() >= share)

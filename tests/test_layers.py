@@ -1,0 +1,68 @@
+"""The house: data flows one way, and so do imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+LAYERS = ("sources", "records", "tables", "intent", "attribution", "checks", "reports", "cli")
+SHARED = {"errors", "limits", "redaction"}
+"""Modules that any layer may use."""
+
+FACADE = {"api", "scan", "lineindex"}
+"""The library's face: above the layers, below the command line only."""
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """What a module imports from this package, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("analyzer"))
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("analyzer"):
+            if node.module == "analyzer":
+                yield from (f"analyzer.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def layered_modules(repository: Path) -> list[Path]:
+    return [path for layer in LAYERS for path in sorted((repository / "analyzer" / layer).rglob("*.py"))]
+
+
+def test_no_layer_imports_a_later_one(repository: Path) -> None:
+    wrong = []
+    for path in layered_modules(repository):
+        layer = path.relative_to(repository / "analyzer").parts[0]
+        for name in imports_of(path):
+            target = name.split(".")[1] if "." in name else ""
+            allowed = target in SHARED or target == "__version__" or (layer == "cli" and target in FACADE)
+            earlier = target in LAYERS and LAYERS.index(target) <= LAYERS.index(layer)
+            if not allowed and not earlier:
+                wrong.append(f"{path.relative_to(repository)} imports {name}")
+    assert wrong == []
+
+
+def test_every_package_is_a_layer(repository: Path) -> None:
+    packages = {path.parent.name for path in (repository / "analyzer").glob("*/__init__.py")}
+    assert packages == set(LAYERS)
+
+
+@pytest.mark.parametrize("heavy", ["pandas", "pyarrow", "numpy", "duckdb"])
+def test_importing_the_package_or_the_command_line_is_cheap(heavy: str) -> None:
+    import subprocess
+    import sys
+
+    code = f"import sys, analyzer, analyzer.cli; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_modules_hold_one_idea(repository: Path) -> None:
+    long = {
+        str(path.relative_to(repository)): lines
+        for path in (repository / "analyzer").rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert long == {}

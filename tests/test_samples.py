@@ -1,0 +1,86 @@
+"""The shipped samples: each says what `check --format json` must say of it."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+import analyzer as bk
+from analyzer.reports import write_report
+from tests.judging import cuts, promises, verdicts
+
+SAMPLES = sorted(path.parent for path in (Path(__file__).parent.parent / "sample_logs").glob("*/buildkitd.log"))
+IDS = [path.name for path in SAMPLES]
+
+
+def judge(sample: Path) -> str:
+    """What the command line prints for a sample, when called in its folder."""
+    report = bk.check(bk.read("buildkitd.log"), bk.load_config("buildkitd.toml"))
+    stream = StringIO()
+    write_report(report, "json", stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
+def test_a_sample_is_judged_as_expected(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sample)
+    assert json.loads(judge(sample)) == json.loads((sample / "expected.json").read_text())
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
+def test_a_sample_says_where_it_is_from(sample: Path) -> None:
+    assert "BuildKit" in (sample / "README.md").read_text()
+
+
+def test_the_samples_show_every_rule_in_every_verdict_that_a_log_can_give() -> None:
+    seen: dict[str, set[str]] = {}
+    for sample in SAMPLES:
+        for rule in json.loads((sample / "expected.json").read_text())["rules"]:
+            seen.setdefault(rule["id"], set()).add(rule["verdict"])
+    assert set(seen) == {rule.id for rule in bk.load_rules()}
+    for rule in ("mirror-served", "tls-trusted", "network-mode", "hosts-as-configured"):
+        assert {"pass", "fail", "unknown"} <= seen[rule], rule
+    for rule in ("ca-readable", "keypair-valid", "debug-enabled", "mirror-healthy"):
+        assert {"pass", "fail"} <= seen[rule], rule
+
+
+def test_the_samples_show_every_form_and_generation() -> None:
+    forms: set[str] = set()
+    series: set[str] = set()
+    for sample in SAMPLES:
+        log = bk.read(sample)
+        forms |= set(log.table("records").column("form").to_pylist())
+        series |= {source.buildkit_version or "" for source in log.sources}
+    assert forms == {"logfmt", "json", "terminal", "stack", "other"}
+    for version in ("v0.9", "v0.10", "v0.12", "v0.17", "v0.19", "v0.23", "v0.32"):
+        assert any(known.startswith(version) for known in series), version
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
+def test_lines_taken_out_never_turn_a_failure_into_a_pass(sample: Path) -> None:
+    data = (sample / "buildkitd.log").read_bytes()
+    config = bk.load_config(sample / "buildkitd.toml")
+    failing = [rule for rule, verdict in verdicts(data, config).items() if verdict == "fail"]
+    if not failing:
+        return
+    for how, cut in cuts(data.splitlines(keepends=True), seed=len(data)):
+        after = verdicts(cut, config)
+        assert [rule for rule in failing if after[rule] == "pass"] == [], how
+
+
+def test_renaming_the_mirror_in_the_configuration_makes_no_pull_look_mirrored() -> None:
+    served = [rule for rule in promises() if rule.id == "mirror-served"]
+    renamed = 0
+    for sample in SAMPLES:
+        text = (sample / "buildkitd.toml").read_text()
+        log = bk.read(sample)
+        if bk.check(log, bk.parse_config(text), rules=served).verdict("mirror-served") != "pass":
+            continue
+        renamed += 1
+        for host in ("mirror", "mirror2", "cache"):
+            text = text.replace(f"{host}.example.com", f"other-{host}.example.com")
+        assert bk.check(log, bk.parse_config(text), rules=served).verdict("mirror-served") in ("fail", "unknown")
+    assert renamed > 8
