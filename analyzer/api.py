@@ -225,7 +225,7 @@ def attribute(
     scan = log.scan
     version = version or scan.version
     exchanges = [copy(exchange) for exchange in scan.exchanges]
-    gaps = attribute_hosts(exchanges, _configuration(config, effective, version))
+    gaps = attribute_hosts(exchanges, _configuration(config, effective, version), cut=scan.cut)
     daemons = scan.daemons_of(exchanges)
     tables = dict(scan.tables)
     tables["requests"] = build_requests(exchanges, daemons)

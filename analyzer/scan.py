@@ -75,6 +75,11 @@ class Scan:
         known = [row["version"] for row in rows if row["version"] and row["program"] != "dockerd"]
         return known[-1] if known else None
 
+    @property
+    def cut(self) -> bool:
+        """Lines are seen to be missing, be it only the rest of a build that still runs."""
+        return bool(self._gaps)
+
     def daemons_of(self, exchanges: Sequence[Exchange]) -> list[int | None]:
         """The daemon of each request."""
         locator = DaemonLocator(self.tables["daemons"])

@@ -31,7 +31,11 @@ def test_requests_per_host_are_those_that_the_registries_counted(
     compared = 0
     for folder, truth in captures:
         counted = {host: n for host, n in truth.get("requests_by_host", {}).items() if n}
-        if not counted or re.search(r"v0\.9\.3$|^cut-|^debug-off", folder.name) or "docker.io" not in truth["mirror"]:
+        if (
+            not counted
+            or re.search(r"v0\.9\.3$|^cut-|^debug-off", folder.name)
+            or "docker.io" not in truth["mirror"]
+        ):
             continue
         seen = bk.attribute(bk.read(folder / "buildkitd.log"), bk.load_config(folder / "intended.toml"))
         rows = seen.requests.select(["host", "status_code"]).to_pylist()

@@ -12,7 +12,14 @@ import analyzer as bk
 from tests.judging import verdicts
 
 SAMPLES = Path(__file__).parent.parent / "sample_logs"
-CASES = ("mirror-used", "mirror-used-named", "mirror-fallback", "mirror-partial", "mirror-wrong-key", "parallel")
+CASES = (
+    "mirror-used",
+    "mirror-used-named",
+    "mirror-fallback",
+    "mirror-partial",
+    "mirror-wrong-key",
+    "parallel",
+)
 CASES += ("keypair-mismatch", "network-mismatch", "mirror-down-old", "two-starts")
 COLOURS = {"debug": 37, "trace": 37, "warning": 33, "error": 31, "fatal": 31, "panic": 31}
 TABLES = ("requests", "traces", "spans", "problems", "workers", "networks")
@@ -26,7 +33,12 @@ def render(sample: str, form: str) -> bytes:
             told.append(row["text"].encode())
             continue
         time = row["time"].strftime("%Y-%m-%dT%H:%M:%SZ")
-        named = {"traceID": row["trace_id"], "spanID": row["span_id"], "span": row["span"], "error": row["error"]}
+        named = {
+            "traceID": row["trace_id"],
+            "spanID": row["span_id"],
+            "span": row["span"],
+            "error": row["error"],
+        }
         fields = {**dict(row["fields"]), **{key: value for key, value in named.items() if value is not None}}
         message = row["message"] or ""
         if form == "json":
@@ -40,7 +52,9 @@ def render(sample: str, form: str) -> bytes:
 
 
 def _quote(value: str) -> str:
-    plain = all(character.isascii() and (character.isalnum() or character in "-._/@^+") for character in value)
+    plain = all(
+        character.isascii() and (character.isalnum() or character in "-._/@^+") for character in value
+    )
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 

@@ -12,7 +12,9 @@ import analyzer as bk
 from analyzer.reports import write_report
 from tests.judging import cuts, promises, verdicts
 
-SAMPLES = sorted(path.parent for path in (Path(__file__).parent.parent / "sample_logs").glob("*/buildkitd.log"))
+SAMPLES = sorted(
+    path.parent for path in (Path(__file__).parent.parent / "sample_logs").glob("*/buildkitd.log")
+)
 IDS = [path.name for path in SAMPLES]
 
 
@@ -82,5 +84,8 @@ def test_renaming_the_mirror_in_the_configuration_makes_no_pull_look_mirrored() 
         renamed += 1
         for host in ("mirror", "mirror2", "cache"):
             text = text.replace(f"{host}.example.com", f"other-{host}.example.com")
-        assert bk.check(log, bk.parse_config(text), rules=served).verdict("mirror-served") in ("fail", "unknown")
+        assert bk.check(log, bk.parse_config(text), rules=served).verdict("mirror-served") in (
+            "fail",
+            "unknown",
+        )
     assert renamed > 8

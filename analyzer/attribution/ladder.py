@@ -57,12 +57,16 @@ class Configuration:
     mirrored: tuple[str, ...]
 
 
-def attribute_hosts(exchanges: Sequence[Exchange], configuration: Configuration | None) -> list[Gap]:
+def attribute_hosts(
+    exchanges: Sequence[Exchange], configuration: Configuration | None, *, cut: bool = False
+) -> list[Gap]:
     """Give every request that names no host the one that the ladder finds, in place.
 
     Args:
         exchanges: The requests of a log in the order of their records.
         configuration: What was loaded, where that is known, else what was meant.
+        cut: Lines are seen to be missing. Then a request without an answer may have had one, and does not show
+            that the next request went to the next host: doubtful places give no host.
 
     Returns:
         What contradicts itself.
@@ -77,7 +81,7 @@ def attribute_hosts(exchanges: Sequence[Exchange], configuration: Configuration 
     for exchange in nameless:
         if exchange.registry is None:
             _by_headers_alone(exchange, configuration)
-        elif exchange.position is not None:
+        elif exchange.position is not None and not (cut and exchange.doubtful):
             gaps.extend(_by_place(exchange, orders, configuration))
         elif exchange.fingerprint == "docker-hub" and exchange.registry == DOCKER_HUB:
             _name(exchange, DOCKER_HUB_HOST, "only Docker Hub sends such headers")

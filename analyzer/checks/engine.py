@@ -75,6 +75,19 @@ class SqlError(Exception):
     """A statement cannot be run; the text says why, in DuckDB's words, made harmless."""
 
 
+def _with_reckonable_times(table: pa.Table) -> pa.Table:
+    """The table with times in microseconds: DuckDB can neither subtract nor truncate nanoseconds with a zone."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+            coarse = pa.timestamp("us", field.type.tz)
+            table = table.set_column(
+                place, pa.field(field.name, coarse), table.column(place).cast(coarse, safe=False)
+            )
+    return table
+
+
 class Engine:
     """A database of tables that can be asked and not changed.
 
@@ -100,7 +113,8 @@ class Engine:
         self._database = _database(memory)
         self._connection: duckdb.DuckDBPyConnection = self._database.cursor()
         for name, table in tables.items():
-            self._connection.register(name, table)  # a temporary view: no other connection sees it
+            # a temporary view: no other connection sees it
+            self._connection.register(name, _with_reckonable_times(table))
 
     def __enter__(self) -> Engine:
         return self

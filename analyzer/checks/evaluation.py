@@ -38,6 +38,7 @@ _MISSING = {
 _KEPT = ("subject", "records", "record", "evidence", "evidence_why", "file", "line")
 """Columns of the rows that mean something to every rule."""
 
+_NOT_IN_EXCERPTS = ("startup", "complete")
 _HIDING = ("debug", "complete", "startup")
 """Missing coverage that may hide what should be judged; without trace IDs everything is still there."""
 
@@ -137,6 +138,9 @@ class _Evaluation:
         self.missing = [
             need for need in rule.needs if not coverage or not all(row.get(need) for row in coverage)
         ]
+        # an excerpt shows neither start nor end, and what it shows still counts: by inference for the whole
+        self.excerpt = bool(coverage) and all(row.get("excerpt") for row in coverage)
+        self.doubtful = [need for need in self.missing if not (self.excerpt and need in _NOT_IN_EXCERPTS)]
         self.gaps = _gap_reasons(coverage)
 
     def result(self) -> RuleResult:
@@ -255,7 +259,10 @@ class _Evaluation:
         if truth is None:
             return self._finding(subject, "unknown", "none", message, rows)
         doubt = ""
-        if self.missing:
+        if self.missing and not self.doubtful:
+            strength = "inference" if strength == "proof" else strength
+            message += "; this is an excerpt, and nothing is known of the rest of the log"
+        if self.doubtful:
             doubt = f"but {self._what_is_missing()}"
         elif strength == "none":
             doubt = "but nothing proves it"

@@ -22,6 +22,10 @@ _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
+_LINES = re.compile(r"[ \t]*\r?\n\s*")
+"""Where an error goes over several lines: its parts read better side by side."""
+
+
 def clean(text: str) -> str:
     """A text with each control or hidden character written as an escape."""
     return _HIDDEN.sub(lambda match: _escape(match.group()), text)
@@ -71,7 +75,7 @@ def value_in_words(value: object) -> str:
         return _cut(", ".join(_item(item) for item in value)) or "none"
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
-    return _cut(clean(str(value)))
+    return _cut(clean(_LINES.sub("; ", str(value).strip())))
 
 
 def _item(item: object) -> str:

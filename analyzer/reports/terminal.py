@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -159,18 +159,24 @@ def _write_source(page: Page, source: SourceLike) -> None:
         Text("start-up seen") if coverage.get("startup") else Text("no start-up lines", "yellow"),
         Text("debug on") if coverage.get("debug") else Text("no debug lines", "bold yellow"),
         Text("trace IDs") if coverage.get("trace_ids") else Text("no trace IDs"),
-        Text("complete") if coverage.get("complete") else Text("with gaps", "yellow"),
+        _wholeness(coverage),
     ]
     if strange:
         parts.append(Text(f"{count(strange, 'line')} not understood", "yellow"))
     else:
         parts.append(Text("every line understood"))
     page.paragraph("", Text("; ").join(parts))
-    gaps = list(coverage.get("gaps") or ())
+    gaps = [] if coverage.get("excerpt") else list(coverage.get("gaps") or ())
     for gap in gaps[:3]:
         page.paragraph("", Text.assemble(("gap: ", "yellow"), _gap(gap)))
     if len(gaps) > 3:
         page.paragraph("", Text(f"and {count(len(gaps) - 3, 'gap')} more"))
+
+
+def _wholeness(coverage: Mapping[str, Any]) -> Text:
+    if coverage.get("complete"):
+        return Text("complete")
+    return Text("an excerpt" if coverage.get("excerpt") else "with gaps", "yellow")
 
 
 def _gap(gap: object) -> Text:

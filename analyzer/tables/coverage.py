@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
@@ -51,6 +52,10 @@ SPEC = TableSpec(
 )
 
 _UNREADABLE = "lines that are cut or damaged"
+_TORN = "a stack without its beginning"
+_FRAMES = re.compile(r"\t|[\w./()*\[\]·-]+\n\t\S")
+"""A frame of a Go stack: a function and, after a tab, its file and line."""
+
 _NO_STARTUP = "the start-up lines are not all there"
 
 
@@ -63,6 +68,7 @@ class _Counts:
     understood: int = 0
     lines_not_understood: int = 0
     damaged: list[tuple[int, int]] = field(default_factory=list)
+    torn: list[tuple[int, int]] = field(default_factory=list)
 
 
 class DaemonLocator:
@@ -92,6 +98,7 @@ class CoverageBuilder:
 
     def __init__(self) -> None:
         self._counts: dict[int, _Counts] = defaultdict(_Counts)
+        self._ends_in_block = False
 
     def update(self, batch: pa.RecordBatch, owners: pa.Array) -> None:
         """Take a batch of records.
@@ -113,11 +120,31 @@ class CoverageBuilder:
             counts.lines += int(lines[mine].sum())
             counts.understood += int((mine & plain).sum())
             counts.lines_not_understood += int(lines[mine & strange].sum())
+        self._find_torn_blocks(batch, owner, strange)
         places = np.flatnonzero(_mask(damaged)).tolist()
         for place in places:
             found = self._counts[int(owner[place])].damaged
             if len(found) < _MOST_DAMAGED:
                 found.append((batch.column("record")[place].as_py(), batch.column("line")[place].as_py()))
+
+    def _find_torn_blocks(
+        self, batch: pa.RecordBatch, owner: np.ndarray[Any, Any], strange: np.ndarray[Any, Any]
+    ) -> None:
+        """Note blocks that begin in the middle of a stack: what stood before them is lost.
+
+        buildkitd writes an error and its stack at once (cmd/buildkitd/main.go), so no record comes in between.
+        """
+        stack = strange | _mask(is_one_of(batch.column("form"), ("stack",)))
+        for place in np.flatnonzero(stack).tolist():
+            text = batch.column("text")[place].as_py() or ""
+            after_block = bool(stack[place - 1]) if place else self._ends_in_block
+            if not after_block and _FRAMES.match(text):
+                counts = self._counts[int(owner[place])]
+                if len(counts.torn) < _MOST_DAMAGED:
+                    counts.torn.append(
+                        (batch.column("record")[place].as_py(), batch.column("line")[place].as_py())
+                    )
+        self._ends_in_block = bool(stack[-1])
 
     def finish(
         self,
@@ -182,6 +209,7 @@ def _judge(daemon: dict[str, Any], counts: _Counts, starts: list[Start], gaps: l
         {"reason": gap.reason, "record": gap.record, "line": gap.line} for gap in gaps
     ]
     found += [{"reason": _UNREADABLE, "record": record, "line": line} for record, line in counts.damaged]
+    found += [{"reason": _TORN, "record": record, "line": line} for record, line in counts.torn]
     if not startup:
         first = daemon["first_record"]
         found.append({"reason": _NO_STARTUP, "record": first, "line": None})

@@ -63,6 +63,8 @@ class Exchange:
     """The host is not named by the log; `host_why` says what it is known by."""
     last: bool = False
     """Its refusal is logged as the last host's (``fetch failed`` at level info, since v0.19)."""
+    doubtful: bool = False
+    """Its place hangs on an earlier request that got no answer, and no line says why; or lines before it are lost."""
     closed: bool = False
     """Nothing more is expected: it was answered, failed, or was given up for another host."""
 

@@ -42,12 +42,24 @@ class Lookup:
         self.token_failed = False
         self.digestless = False
         self.failed: Exchange | None = None
+        self.lost = False
+        self.silent = False
+        """The place hangs on a request that got no answer, and no line says why."""
+
+    def _miss(self, reason: str, event: Event) -> None:
+        """Note what is missing; from here on places in this span are doubtful."""
+        self.ledger.gap(reason, event)
+        self.lost = True
+
+    def _miss_at(self, reason: str, exchange: Exchange) -> None:
+        self.ledger.gap_at(reason, exchange)
+        self.lost = True
 
     def handle(self, event: Event) -> None:
         """Take the next event of the span."""
         message = event.message
         if self.challenged and message != "Unauthorized":
-            self.ledger.gap("a 401 without the line that follows it", event)
+            self._miss("a 401 without the line that follows it", event)
             self.challenged = False
         if message == "do request":
             self._request(event)
@@ -76,20 +88,20 @@ class Lookup:
     def finish(self) -> None:
         """No more events come for this span."""
         if self.announced and self.latest is not None:
-            self.ledger.gap_at("a host was to be asked and no request follows", self.latest)
+            self._miss_at("a host was to be asked and no request follows", self.latest)
 
     def _resolving(self, event: Event) -> None:
         latest = self.latest
         if self.announced:
-            self.ledger.gap("a host was to be asked and no request follows", event)
+            self._miss("a host was to be asked and no request follows", event)
         if self.phase == "resolve" and self.object is not None:
             if latest is not None and not latest.closed:
-                self.ledger.gap_at("a request without answer or error", latest)
+                self._miss_at("a request without answer or error", latest)
                 latest.closed = True
             elif latest is not None and latest.good:
-                self.ledger.gap("a good answer without the line that follows it", event)
+                self._miss("a good answer without the line that follows it", event)
             elif latest is not None and latest.status_code == 404 and not self.told:
-                self.ledger.gap("a 404 without the line that follows it", event)
+                self._miss("a 404 without the line that follows it", event)
             self.position += 1
         else:
             self._check_object_done(event)
@@ -102,9 +114,9 @@ class Lookup:
 
     def _fetch(self, event: Event) -> None:
         if self.phase == "resolve":
-            self.ledger.gap("a look-up without its `resolved`", event)
+            self._miss("a look-up without its `resolved`", event)
         if self.announced:
-            self.ledger.gap("a host was to be asked and no request follows", event)
+            self._miss("a host was to be asked and no request follows", event)
             self.announced = False
         failed = self.latest if self.phase == "fetch" and self.latest and not self.latest.good else None
         self._start_fetch()
@@ -113,7 +125,7 @@ class Lookup:
     def _check_object_done(self, event: Event) -> None:
         """What was asked for before must have been given, or the build would not have gone on."""
         if self.phase == "fetch" and self.latest is not None and not self.latest.good:
-            self.ledger.gap("an object that was asked for and never given", event)
+            self._miss("an object that was asked for and never given", event)
 
     def _take_up_again(self, event: Event) -> None:
         """A fetch that every host refused is tried again (BuildKit util/resolver/retryhandler); nothing else may follow."""
@@ -123,21 +135,21 @@ class Lookup:
         if failed.accept == event.fields.get("request.header.accept"):
             self.object = failed.object
         else:
-            self.ledger.gap("an object that was asked for and never given", event)
+            self._miss("an object that was asked for and never given", event)
 
     def _fetching(self, event: Event) -> None:
         if self.phase != "fetch":
-            self.ledger.gap("a fetch without the line before it", event)
+            self._miss("a fetch without the line before it", event)
             self._start_fetch()
         if self.announced:
-            self.ledger.gap("a host was to be asked and no request follows", event)
+            self._miss("a host was to be asked and no request follows", event)
         if not self.layered:
             self.layered = True
             if self.latest is None:
                 self.position = -1
         resumed = self.latest is not None and self.latest.good
         if self.latest is not None and not self.latest.closed:
-            self.ledger.gap_at("a request without answer or error", self.latest)
+            self._miss_at("a request without answer or error", self.latest)
             self.latest.closed = True
         self.position = 0 if resumed else self.position + 1
         self.announced = True
@@ -145,6 +157,7 @@ class Lookup:
 
     def _start_fetch(self) -> None:
         self.phase = "fetch"
+        self.silent = False
         self.object = None
         self.position = -1 if self.layered else 0
         self.tries = 0
@@ -154,7 +167,7 @@ class Lookup:
         method = event.fields.get("request.method")
         latest = self.latest
         if self.phase == "start" or self.phase == "resolved":
-            self.ledger.gap("a request without the line before it", event)
+            self._miss("a request without the line before it", event)
             if method == "HEAD":
                 self.phase, self.object, self.position = "resolve", self.ledger.new_object(), 0
             else:
@@ -162,8 +175,12 @@ class Lookup:
                 self.position = max(self.position, 0)
         elif self.phase == "resolve" or self.layered:
             if not self.announced and not self._may_repeat(method):
-                self.ledger.gap("a request without the line before it", event)
+                self._miss("a request without the line before it", event)
+        elif latest is not None and latest.accept != event.fields.get("request.header.accept"):
+            self._miss("a request without the line before it", event)
+            self._start_fetch()
         elif self._moves_on():
+            self.silent = latest is not None and not latest.closed
             self.position = 0 if latest is not None and latest.good else self.position + 1
             self.tries = 0
         if latest is not None and not latest.closed:
@@ -174,6 +191,7 @@ class Lookup:
             self.object = self.ledger.new_object()
         exchange.object = self.object
         exchange.position = max(self.position, 0)
+        exchange.doubtful = self.silent or self.lost
         exchange.reference = self.reference.text
         exchange.registry = self.reference.registry
         exchange.repository = self.reference.repository
@@ -214,7 +232,7 @@ class Lookup:
     def _answer(self, event: Event) -> None:
         exchange = self.latest
         if exchange is None or exchange.closed:
-            self.ledger.gap("an answer without its request", event)
+            self._miss("an answer without its request", event)
             exchange = self.ledger.open(event, self.epoch)
             exchange.registry, exchange.repository = self.reference.registry, self.reference.repository
             exchange.reference = self.reference.text
@@ -232,14 +250,14 @@ class Lookup:
 
     def _unauthorized(self, event: Event) -> None:
         if not self.challenged:
-            self.ledger.gap("`Unauthorized` without its 401", event)
+            self._miss("`Unauthorized` without its 401", event)
         self.challenged = False
         self.challenge = event.fields.get("header", "")
 
     def _resolved(self, event: Event) -> None:
         latest = self.latest
         if self.phase != "resolve" or latest is None or not latest.good:
-            self.ledger.gap("`resolved` without a good answer", event)
+            self._miss("`resolved` without a good answer", event)
         elif latest.digest is None:
             latest.digest = event.fields.get("desc.digest")
         self.phase = "resolved"
@@ -248,10 +266,10 @@ class Lookup:
     def _fail(self, event: Event) -> None:
         latest = self.latest
         if latest is None or self.announced:
-            self.ledger.gap("a failure without its request", event)
+            self._miss("a failure without its request", event)
             self.announced = False
             return
         by_status = " after status: " in event.message
         if not latest.closed and (by_status or "StatusNotFound" in event.message):
-            self.ledger.gap("a status without its answer", event)
+            self._miss("a status without its answer", event)
         latest.fail(event)

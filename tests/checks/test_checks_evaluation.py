@@ -220,9 +220,24 @@ def test_file_and_line_give_the_place_of_what_no_record_shows() -> None:
 
 
 def test_words_of_the_log_are_made_harmless() -> None:
-    finding = only(judge([row(False, subject="a\x1b]0;x\x07", name="\x1b[2J\u202e\n{subject}")]))
+    finding = only(judge([row(False, subject="a\x1b]0;x\x07", name="\x1b[2J\u202e\x07{subject}")]))
     assert finding.subject == "a\\x1b]0;x\\x07"
-    assert finding.message == "\\x1b[2J\\u202e\\n{subject}"
+    assert finding.message == "\\x1b[2J\\u202e\\x07{subject}"
+
+
+def test_an_error_of_several_lines_reads_as_one() -> None:
+    assert only(judge([row(False, name="stat x: no such file\n  failed to read")])).message == (
+        "stat x: no such file; failed to read"
+    )
+
+
+def test_an_excerpt_passes_by_inference_only() -> None:
+    excerpt = {"debug": True, "complete": False, "startup": False, "excerpt": True, "gaps": []}
+    needy = replace(RULE, needs=("debug", "complete"))
+    finding = only(judge([row(True)], needy, coverage=excerpt))
+    assert (finding.verdict, finding.evidence) == ("pass", "inference")
+    assert "excerpt" in finding.message
+    assert only(judge([row(True)], needy, coverage={**excerpt, "excerpt": False})).verdict == "unknown"
 
 
 def test_a_finding_carries_what_its_rule_advises() -> None:

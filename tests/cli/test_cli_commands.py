@@ -168,7 +168,7 @@ def test_explain_names_hosts_in_order(run: Any, config: Path) -> None:
         "registry-1.docker.io",
     ]
     code, out, _ = run("explain", "alpine:3.20", "--config", config)
-    assert f"listed    {config}:2:14" in out
+    assert f"listed    {config}:2:14" in out.replace("\n              ", "")
 
 
 def test_explain_refuses_what_is_no_reference(run: Any) -> None:
