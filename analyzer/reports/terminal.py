@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
@@ -271,14 +271,24 @@ def _write_passes(page: Page, results: Sequence[RuleResult]) -> None:
     for result in results:
         inferred = " (by inference)" if result.evidence == "inference" else ""
         room = page.console.width - _LABEL - len(result.rule.id) - 2 - len(inferred)
-        title = _prose(result.rule.title).plain
-        subjects = [f.subject for f in result.findings if f.verdict == "pass" and f.subject != page.only]
-        names = escape_terminal(": " + ", ".join(dict.fromkeys(subjects))) if subjects else ""
-        words = title + names if len(title) + len(names) <= room else title
-        if len(words) > room:
-            words = words[: max(room - 3, 0)] + "..."
+        words = next((text for text in _of_whom(result, page.only) if len(text) <= room), None)
+        if words is None:
+            words = _prose(result.rule.title).plain[: max(room - 3, 0)] + "..."
         body = Text.assemble(shown(result.rule.id, "bold"), "  ", words, (inferred, "dim"))
         page.paragraph("PASS", body, style=_STYLES["pass"])
+
+
+def _of_whom(result: RuleResult, only: str | None) -> Iterator[str]:
+    """What a pass can say in a line, the most telling first: what happened, what holds of whom, of whom."""
+    passing = [finding for finding in result.findings if finding.verdict == "pass"]
+    title = _prose(result.rule.title).plain
+    named = ", ".join(dict.fromkeys(finding.subject for finding in passing if finding.subject != only))
+    if len(passing) == 1 and not re.search(r" \((?:inferred|and \d+ more)", passing[0].message):
+        yield escape_terminal(passing[0].message)
+    yield escape_terminal(f"{title}: {named}") if named else title
+    if named:
+        yield escape_terminal(named)
+    yield title
 
 
 def _write_line_of_rules(page: Page, verdict: str, results: Sequence[RuleResult]) -> None:
