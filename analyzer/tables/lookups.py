@@ -128,7 +128,7 @@ class Lookup:
             self._miss("an object that was asked for and never given", event)
 
     def _take_up_again(self, event: Event) -> None:
-        """A fetch that every host refused is tried again (BuildKit util/resolver/retryhandler); nothing else may follow."""
+        """A fetch that every host refused is tried again (util/resolver/retryhandler); nothing else may follow."""
         failed, self.failed = self.failed, None
         if failed is None:
             return
