@@ -42,7 +42,9 @@ def test_commands_print_what_is_shown(command: str, output: str, repository: Pat
 
 def test_the_code_runs(repository: Path) -> None:
     (code,) = blocks("python")
-    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True
+    )
     assert "registry-1.docker.io" in done.stdout
     assert done.stdout.endswith("fail 1\n")
 
