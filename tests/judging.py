@@ -26,12 +26,24 @@ def verdicts(log: bytes | Path, config: bk.Config | None) -> dict[str, str]:
 
 
 def cuts(lines: list[bytes], seed: int) -> Iterator[tuple[str, bytes]]:
-    """A log with lines taken out of it: at its head, its tail, one, and a tenth and a half of them at random."""
+    """A log with lines taken out of it: at its head, its tail, one, and a tenth and a half of them at random.
+
+    A tail is not cut between two builds: what is left is then the whole log of a daemon that still runs.
+    """
     rng = random.Random(seed)
     at = rng.randrange(1, max(len(lines), 2))
     one = rng.randrange(len(lines))
     yield "head", b"".join(lines[at:])
-    yield "tail", b"".join(lines[:at])
+    tail = next((place for place in range(at, len(lines)) if not _is_quiet(lines[:place])), None)
+    if tail is not None:
+        yield "tail", b"".join(lines[:tail])
     yield "one", b"".join(lines[:one] + lines[one + 1 :])
     for share in (0.1, 0.5):
         yield f"random {share:.0%}", b"".join(line for line in lines if rng.random() >= share)
+
+
+def _is_quiet(lines: list[bytes]) -> bool:
+    """Builds have begun, and each of them has ended."""
+    text = b"".join(lines)
+    begun = text.count(b"session started")
+    return begun > 0 and begun == text.count(b"session finished")

@@ -2,7 +2,8 @@
 
 1. The log names it: URL, ``host=``, the URL inside an error. Proof, and done before this layer.
 2. Its place in the order of hosts that the daemon really used (module ``order``).
-3. Headers that only one known host sends (Docker Hub's rate limit and token realm, Google's storage).
+3. Headers that only one known host sends (Docker Hub's rate limit and token realm, another registry's own token
+   realm, Google's storage). A proxy may pass its upstream's headers on, so the order beats them.
 4. The order seen so far agrees with the configuration, which goes on to say who comes next; or the number of
    hosts tried before Docker Hub equals the configured mirrors; or, since v0.19, ``fetch failed`` at level info on
    the first attempt, which only the last host's refusal writes (containerd resolver.go, nextHostOrFail).
@@ -82,45 +83,56 @@ def attribute_hosts(
         if exchange.registry is None:
             _by_headers_alone(exchange, configuration)
         elif exchange.position is not None and not (cut and exchange.doubtful):
-            gaps.extend(_by_place(exchange, orders, configuration))
-        elif exchange.fingerprint == "docker-hub" and exchange.registry == DOCKER_HUB:
-            _name(exchange, DOCKER_HUB_HOST, "only Docker Hub sends such headers")
+            gaps.extend(_by_place(exchange, orders, configuration, cut))
+        elif _is_upstreams_own(exchange):
+            _name(
+                exchange,
+                upstream_host(exchange.registry),
+                f"the answer carries {exchange.registry}'s own headers",
+            )
     _share_within_objects(nameless)
     return gaps
 
 
 def learn_from_headers(nameless: Iterable[Exchange], orders: dict[Key, HostOrder]) -> None:
-    """Put Docker Hub at the place where its headers were seen, unless a URL says who stands there."""
+    """Put a registry's own host at the place where its headers were seen, unless a URL says who stands there."""
     for exchange in nameless:
-        if exchange.fingerprint == "docker-hub" and exchange.registry == DOCKER_HUB:
+        if exchange.registry is not None and exchange.position is not None and _is_upstreams_own(exchange):
             order = orders.setdefault((exchange.epoch, exchange.registry), HostOrder())
             if order.upstream_at is None and exchange.position not in order.places:
                 order.upstream_at = exchange.position
 
 
+def _is_upstreams_own(exchange: Exchange) -> bool:
+    """The answer carries headers that only the registry's own host sends."""
+    if exchange.registry == DOCKER_HUB:
+        return exchange.fingerprint == "docker-hub"
+    return exchange.fingerprint is not None and exchange.fingerprint == f"realm:{exchange.registry}"
+
+
 def _by_place(
-    exchange: Exchange, orders: dict[Key, HostOrder], configuration: Configuration | None
+    exchange: Exchange, orders: dict[Key, HostOrder], configuration: Configuration | None, cut: bool
 ) -> list[Gap]:
     assert exchange.registry is not None
     assert exchange.position is not None
     registry, position = exchange.registry, exchange.position
     order = orders.get((exchange.epoch, registry), HostOrder())
     upstream = upstream_host(registry)
-    hub = exchange.fingerprint == "docker-hub" and registry == DOCKER_HUB
+    own = _is_upstreams_own(exchange)
     if order.upstream_at is not None and position > order.upstream_at:
         # a look-up by digest goes through the hosts twice: for the manifest, then for the blob
         position %= order.upstream_at + 1
     host = order.host_at(position)
-    if hub and host not in (None, upstream):
-        return [_gap(f"an answer with Docker Hub's headers at the place of {host}", exchange)]
+    if cut and own and host not in (None, upstream):
+        return [_gap(f"an answer with {registry}'s own headers at the place of {host}", exchange)]
     if host is not None:
         _name(exchange, host, f"place {position + 1} of the hosts seen to be asked: {order.text()}")
         exchange.scheme = order.places[position].scheme
-    elif hub:
-        _name(exchange, upstream, "only Docker Hub sends such headers")
+    elif own:
+        _name(exchange, upstream, f"the answer carries {registry}'s own headers")
         exchange.scheme = "https"
     elif order.upstream_at == position and position not in order.places:
-        _name(exchange, upstream, f"place {position + 1}, where Docker Hub's headers were seen")
+        _name(exchange, upstream, f"place {position + 1}, where {registry}'s own headers were seen")
         exchange.scheme = "https"
     elif configuration is not None and position not in order.places:
         _by_configuration(exchange, position, order, configuration)
@@ -141,7 +153,7 @@ def _by_configuration(
     elif order.agrees_with(names) and (not exchange.good or order.known_until(position)):
         why = f"the order seen so far ({order.text()}) is the configured one, which names it next"
     elif not exchange.good and not order.places and order.upstream_at == len(names) - 1:
-        why = f"Docker Hub came after {order.upstream_at} other hosts, as many as are configured"
+        why = f"{names[-1]} came after {order.upstream_at} other hosts, as many as are configured"
     elif not order.places and exchange.last and position == len(names) - 1 == 0:
         why = "its refusal was the last host's, on the first attempt"
     else:

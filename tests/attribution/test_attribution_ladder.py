@@ -27,9 +27,11 @@ def configuration(*mirrors: str, name: str = "intended") -> Configuration:
     return Configuration(name, lambda registry: hosts if registry == "docker.io" else [], ("docker.io",))
 
 
-def attributed(*lines: str, config: Configuration | None = None) -> tuple[list[Exchange], list[Gap]]:
+def attributed(
+    *lines: str, config: Configuration | None = None, cut: bool = False
+) -> tuple[list[Exchange], list[Gap]]:
     found = requests(*lines).exchanges
-    gaps = attribute_hosts(found, config)
+    gaps = attribute_hosts(found, config, cut=cut)
     return found, gaps
 
 
@@ -108,12 +110,29 @@ def test_docker_hub_after_as_many_hosts_as_configured() -> None:
     assert hosts(found) == [(None, "none"), ("registry-1.docker.io", "inference")]
 
 
-def test_headers_that_contradict_the_order_are_a_gap_and_no_host() -> None:
+def test_a_mirror_may_pass_on_the_headers_of_its_upstream() -> None:
     found, gaps = attributed(*resolve(Lookup(), ("200 OK", HUB_HEADERS)), *FROM_MIRROR)
+    assert hosts(found) == [("mirror.example.com", "inference")]
+    assert gaps == []
+
+
+def test_in_a_cut_log_such_headers_are_a_gap_and_no_host() -> None:
+    found, gaps = attributed(*resolve(Lookup(), ("200 OK", HUB_HEADERS)), *FROM_MIRROR, cut=True)
     assert hosts(found) == [(None, "none")]
     assert [gap.reason for gap in gaps] == [
-        "an answer with Docker Hub's headers at the place of mirror.example.com"
+        "an answer with docker.io's own headers at the place of mirror.example.com"
     ]
+
+
+def test_another_registry_is_known_by_its_token_realm() -> None:
+    at = Lookup("ghcr.io/team/app:1")
+    challenge = 'Bearer realm="https://ghcr.io/token",service="ghcr.io"'
+    found, _ = attributed(
+        at("resolving"), at.head(),
+        at.answer("401 Unauthorized", **{"response.header.www-authenticate": challenge}),
+        at("Unauthorized", header=challenge), at.head(), at.answer(), at("resolved"),
+    )  # fmt: skip
+    assert hosts(found) == [("ghcr.io", "inference"), ("ghcr.io", "inference")]
 
 
 def test_two_hosts_at_one_place_are_a_gap_and_give_no_host() -> None:
