@@ -22,8 +22,12 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def captures_root() -> Path | None:
     """The larger set of captured logs, where a checkout has it beside it."""
-    for folder in REPOSITORY.parents:
-        root = folder / "shared" / "captures"
-        if root.is_dir():
-            return root
-    return None
+    return CAPTURES
+
+
+def _find_captures() -> Path | None:
+    places = (folder / "shared" / "captures" for folder in REPOSITORY.parents)
+    return next((place for place in places if place.is_dir()), None)
+
+
+CAPTURES = _find_captures()
