@@ -11,12 +11,14 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
 from analyzer.errors import SourceError
 from analyzer.sources.compression import compression_of, decompress, encoding_of, recode
 from analyzer.sources.model import Source
+from analyzer.sources.rotation import join_parts
 
 STDIN = "<stdin>"
 DAEMON_LOG = "buildkitd.log"
@@ -34,9 +36,9 @@ def open_sources(specs: Sequence[str], *, stdin: BinaryIO | None = None) -> list
     """The logs that a user names, in the order given, each once.
 
     Args:
-        specs: Paths of files or folders, or ``-`` for standard input. A folder stands for its log files: for
-            ``buildkitd.log`` and its rotated parts where there is one, else for all ``*.log*``; rotated parts
-            come oldest first.
+        specs: Paths of files or folders, or ``-`` for standard input. A folder stands for its logs: for
+            ``buildkitd.log`` where there is one, else for all ``*.log*``; the rotated parts of a log
+            are read as one log, oldest first.
         stdin: Standard input; the process's own if not given.
 
     Returns:
@@ -52,7 +54,7 @@ def open_sources(specs: Sequence[str], *, stdin: BinaryIO | None = None) -> list
         if spec == "-":
             found = [] if STDIN in sources else [_spool(STDIN, stdin or sys.stdin.buffer)]
         else:
-            found = [_open_file(path) for path in _files(spec)]
+            found = [_open_log(parts) for parts in _logs(_files(spec))]
         for source in found:
             key = str(source.path.resolve()) if source.path else source.name
             sources.setdefault(key, source)
@@ -89,6 +91,18 @@ def _files(spec: str) -> list[Path]:
             "the folder holds no log", where=spec, hint="a log is called *.log, *.log.1 or *.log.gz"
         )
     return [path / name for name in chosen]
+
+
+def _logs(files: Sequence[Path]) -> list[list[Path]]:
+    """The files, the parts of each rotated log together; they come in order already."""
+    return [list(parts) for _, parts in groupby(files, key=lambda path: _order(path.name)[0])]
+
+
+def _open_log(parts: Sequence[Path]) -> Source:
+    if len(parts) == 1:
+        return _open_file(parts[0])
+    base = parts[0].parent / _order(parts[0].name)[0]
+    return join_parts(base.as_posix(), [_open_file(part) for part in parts])
 
 
 def _order(name: str) -> tuple[str, int, int, str]:

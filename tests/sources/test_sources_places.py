@@ -97,22 +97,38 @@ def test_a_folder_with_a_daemons_log_stands_for_it(tmp_path: Path) -> None:
     ]
 
 
-def test_rotated_parts_come_oldest_first(tmp_path: Path) -> None:
-    for name in ("buildkitd.log", "buildkitd.log.1", "buildkitd.log.2.gz", "buildkitd.log.10", "other.log"):
-        write(tmp_path / name)
+def test_a_rotated_log_is_read_as_one_oldest_part_first(tmp_path: Path) -> None:
+    for name in ("buildkitd.log", "buildkitd.log.1", "buildkitd.log.10", "other.log"):
+        write(tmp_path / name, f"{name}\n".encode())
+    write(tmp_path / "buildkitd.log.2.gz", gzip.compress(b"two and a"))
 
-    names = [Path(source.name).name for source in open_sources([str(tmp_path)])]
+    (source,) = open_sources([str(tmp_path)])
 
-    assert names == ["buildkitd.log.10", "buildkitd.log.2.gz", "buildkitd.log.1", "buildkitd.log"]
+    assert Path(source.name).name == "buildkitd.log"
+    assert read(source) == b"buildkitd.log.10\ntwo and abuildkitd.log.1\nbuildkitd.log\n"
+    assert read(source) == read(source)
+    assert source.damaged is None
+
+
+def test_a_damaged_part_costs_only_itself(tmp_path: Path) -> None:
+    write(tmp_path / "buildkitd.log", b"now\n")
+    write(tmp_path / "buildkitd.log.1.gz", gzip.compress(b"then\n" * 1000)[:-9])
+
+    (source,) = open_sources([str(tmp_path)])
+
+    assert read(source).endswith(b"then\nnow\n")
+    assert source.damaged is not None
+    assert "buildkitd.log.1.gz" in source.damaged
 
 
 def test_other_folders_stand_for_all_their_logs(tmp_path: Path) -> None:
     for name in ("b.log", "a.log-20261123", "a.log-20261124.gz", "a.log", "catalog.txt", "a.logo"):
-        write(tmp_path / name)
+        write(tmp_path / name, f"{name}\n".encode())
 
-    names = [Path(source.name).name for source in open_sources([str(tmp_path)])]
+    sources = open_sources([str(tmp_path)])
 
-    assert names == ["a.log-20261123", "a.log-20261124.gz", "a.log", "b.log"]
+    assert [Path(source.name).name for source in sources] == ["a.log", "b.log"]
+    assert read(sources[0]) == b"a.log-20261123\na.log-20261124.gz\na.log\n"
 
 
 def test_utf16_is_read_as_utf8(tmp_path: Path) -> None:
