@@ -37,6 +37,7 @@ class SourceInfo:
         buildkit_version: The version of the daemon that wrote it, of the last start where several are known.
         coverage: startup, debug, trace_ids, complete, excerpt, lines_not_understood, gaps: the worst of all starts.
         damaged: What was wrong with its stored bytes, None if nothing was.
+        program: ``dockerd`` with Docker's version, where BuildKit is embedded in it; else None.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SourceInfo:
     buildkit_version: str | None
     coverage: dict[str, Any]
     damaged: str | None = None
+    program: str | None = None
 
 
 @dataclass
@@ -152,7 +154,10 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
     told = requests.finish()
     tables = {builder.spec.name: builder.finish() for builder in (daemons, *others)}
     scan = Scan(tables, told.exchanges, [], lines, coverage, daemons, told.gaps, told.starts, redactions)
-    versions = _versions(tables["daemons"])
+    versions = _versions(tables["daemons"], "buildkitd")
+    dockers = {
+        name: f"dockerd {version}" for name, version in _versions(tables["daemons"], "dockerd").items()
+    }
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in scan.coverage(()).to_pylist():
         rows.setdefault(row["source"], []).append(row)
@@ -164,15 +169,17 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
             versions.get(source.name),
             summarise(rows.get(source.name, [])),
             source.damaged,
+            dockers.get(source.name),
         )
         for source, records, physical in counted
     ]
     return scan
 
 
-def _versions(daemons: pa.Table) -> dict[str, str]:
-    rows = daemons.select(["source", "version"]).to_pylist()
-    return {row["source"]: row["version"] for row in rows if row["version"]}
+def _versions(daemons: pa.Table, program: str) -> dict[str, str]:
+    """The version of a program in each source that it wrote, of the last start that tells it."""
+    rows = daemons.select(["source", "version", "program"]).to_pylist()
+    return {row["source"]: row["version"] for row in rows if row["version"] and row["program"] == program}
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -153,9 +153,10 @@ def _write_source(page: Page, source: SourceLike) -> None:
         page.paragraph("", Text.assemble(size, "; ", ("no BuildKit record in it", "bold yellow")))
         return
     version = source.buildkit_version
+    docker = getattr(source, "program", None)
     parts = [
         size,
-        shown(f"BuildKit {version}") if version else Text("BuildKit's version unknown"),
+        shown(f"BuildKit {version}" if version else docker or "BuildKit's version unknown"),
         Text("start-up seen") if coverage.get("startup") else Text("no start-up lines", "yellow"),
         Text("debug on") if coverage.get("debug") else Text("no debug lines", "bold yellow"),
         Text("trace IDs") if coverage.get("trace_ids") else Text("no trace IDs"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from analyzer.intent.conformance import quote
-from analyzer.intent.hosts import mask_credentials
+from analyzer.intent.hosts import is_local, mask_credentials
 from analyzer.intent.lint.finding import LintFinding, finding_at
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def check_dockerd(config: Config, version: str | None) -> Iterator[LintFinding]:
             )
             continue
         own = config.registries.get(url[2])
-        if url[1] == "http" and not (own and (own.http or own.insecure)):
+        # loopback addresses are insecure registries to dockerd without being listed (registry/config.go, 20.10)
+        if url[1] == "http" and not is_local(url[2]) and not (own and (own.http or own.insecure)):
             yield finding_at(
                 place,
                 "mirror-scheme",
