@@ -14,7 +14,8 @@ from analyzer.intent.lint import LintFinding
 from analyzer.intent.loading import load_config, parse_config
 from analyzer.intent.model import KeyPair, RegistryConfig, WorkerConfig
 from analyzer.intent.places import Place
-from analyzer.intent.references import Reference, parse_reference, upstream_host
+from analyzer.intent.references import Reference, parse_reference
+from analyzer.tables.urls import upstream_host
 
 __all__ = [
     "BuildxRewriting",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote, unquote
 
 from analyzer.intent.model import KeyPair, RegistryConfig
-from analyzer.intent.references import DOCKER_HUB, DOCKER_HUB_HOST, upstream_host
+from analyzer.tables.urls import DOCKER_HUB, DOCKER_HUB_HOST, upstream_host
 
 if TYPE_CHECKING:
     from analyzer.intent.places import Place

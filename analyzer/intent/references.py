@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from analyzer.errors import UsageError
+from analyzer.tables.urls import DOCKER_HUB
 
-DOCKER_HUB: Final = "docker.io"
-DOCKER_HUB_HOST: Final = "registry-1.docker.io"
 """The host that serves ``docker.io`` (BuildKit ``util/resolver/resolver.go``)."""
 
 
@@ -84,11 +83,6 @@ def parse_reference(text: str) -> Reference:
     if not _REGISTRY.fullmatch(registry):
         raise _refuse(text, "it should read like docker.io/library/alpine:3.20")
     return Reference(registry, repository, tag or (None if digest else "latest"), digest or None)
-
-
-def upstream_host(registry: str) -> str:
-    """The host that serves a registry: ``registry-1.docker.io`` for ``docker.io``, else its own name."""
-    return DOCKER_HUB_HOST if registry == DOCKER_HUB else registry
 
 
 def _split_registry(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from analyzer.intent.model import Executor, KeyPair, RegistryConfig, WorkerConfig
 from analyzer.intent.places import Path, Place, below
-from analyzer.intent.references import DOCKER_HUB
+from analyzer.tables.urls import DOCKER_HUB
 
 
 def _section(places: Mapping[Path, Place], path: Path) -> dict[Path, Place]:

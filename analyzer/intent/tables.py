@@ -9,9 +9,9 @@ import pyarrow as pa
 from analyzer.intent.buildx import buildx_certificate_path, certificate_files
 from analyzer.intent.hosts import mask_credentials, read_mirror
 from analyzer.intent.model import EXECUTORS
-from analyzer.intent.references import DOCKER_HUB
 from analyzer.intent.versions import parse_version
 from analyzer.tables.schema import Column, TableSpec
+from analyzer.tables.urls import DOCKER_HUB
 
 if TYPE_CHECKING:
     from analyzer.intent.config import Config

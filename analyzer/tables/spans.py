@@ -155,16 +155,14 @@ def with_daemons(tally: pa.Table, daemons: DaemonsBuilder) -> pa.Table:
     return placed.filter(pc.is_valid(placed.column("daemon")))
 
 
-class SpansBuilder:
-    """Builds `spans` from batches of records.
+class TalliedBuilder:
+    """What the builders of `spans` and `traces` share: counts by daemon, trace and span.
 
     Args:
         daemons: The builder of the daemons, where something else feeds it. Without one the builder keeps its
             own.
-        tally: Counts shared with `TracesBuilder`, where something else feeds them.
+        tally: Counts shared with the other builder, where something else feeds them.
     """
-
-    spec: ClassVar[TableSpec] = SPEC
 
     def __init__(self, daemons: DaemonsBuilder | None = None, tally: SpanTally | None = None) -> None:
         self._daemons = daemons or DaemonsBuilder()
@@ -175,6 +173,12 @@ class SpansBuilder:
         """Take a batch of records; nothing to do where the counts are fed elsewhere."""
         if not self._fed_elsewhere:
             self._tally.add(batch, self._daemons.assign(batch))
+
+
+class SpansBuilder(TalliedBuilder):
+    """Builds `spans` from batches of records."""
+
+    spec: ClassVar[TableSpec] = SPEC
 
     def finish(self) -> pa.Table:
         """The table, in the order of the spans' first records."""

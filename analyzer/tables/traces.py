@@ -12,9 +12,8 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.tables.daemons import DaemonsBuilder
 from analyzer.tables.schema import Column, TableSpec
-from analyzer.tables.spans import TIME, SpanTally, fold, in_shape, with_daemons
+from analyzer.tables.spans import TIME, TalliedBuilder, fold, in_shape, with_daemons
 
 SPEC = TableSpec(
     name="traces",
@@ -43,26 +42,10 @@ _TITLE_IMAGES = 3
 _TITLE_LENGTH = 160
 
 
-class TracesBuilder:
-    """Builds `traces` from batches of records.
-
-    Args:
-        daemons: The builder of the daemons, where something else feeds it. Without one the builder keeps its
-            own.
-        tally: Counts shared with `SpansBuilder`, where something else feeds them.
-    """
+class TracesBuilder(TalliedBuilder):
+    """Builds `traces` from batches of records."""
 
     spec: ClassVar[TableSpec] = SPEC
-
-    def __init__(self, daemons: DaemonsBuilder | None = None, tally: SpanTally | None = None) -> None:
-        self._daemons = daemons or DaemonsBuilder()
-        self._tally = tally or SpanTally()
-        self._fed_elsewhere = tally is not None
-
-    def update(self, batch: pa.RecordBatch) -> None:
-        """Take a batch of records; nothing to do where the counts are fed elsewhere."""
-        if not self._fed_elsewhere:
-            self._tally.add(batch, self._daemons.assign(batch))
 
     def finish(self) -> pa.Table:
         """The table, in the order of the traces' first records."""

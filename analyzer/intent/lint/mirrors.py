@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from analyzer.intent.conformance import quote
 from analyzer.intent.hosts import MIRRORS_ARE_URLS_SINCE, is_local, mask_credentials, read_mirror
 from analyzer.intent.lint.finding import LintFinding, finding_at
-from analyzer.intent.references import DOCKER_HUB, upstream_host
 from analyzer.intent.versions import parse_version
+from analyzer.tables.urls import DOCKER_HUB, upstream_host
 
 if TYPE_CHECKING:
     from analyzer.intent.config import Config

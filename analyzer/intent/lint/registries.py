@@ -10,8 +10,8 @@ from analyzer.intent.conformance import quote
 from analyzer.intent.hosts import ONE_HOST_SINCE, mask_credentials, read_mirror
 from analyzer.intent.lint.finding import LintFinding, finding_at
 from analyzer.intent.lint.keys import is_unquoted_registry
-from analyzer.intent.references import DOCKER_HUB
 from analyzer.intent.versions import Version, parse_version
+from analyzer.tables.urls import DOCKER_HUB
 
 if TYPE_CHECKING:
     from analyzer.intent.config import Config
