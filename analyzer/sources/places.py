@@ -28,6 +28,7 @@ _ROTATED = re.compile(
     r"^(?P<base>.*?\.log)(?:\.(?P<number>\d+)|-(?P<date>\d{6,14}))?(?:\.(?:gz|zst|xz|bz2))?$"
 )
 _ELSEWHERE = re.compile(r"^(?:(?P<kind>builder|container|dockerd):|(?P<scheme>[a-z][a-z0-9+.-]+)://)")
+_HOW = "name the file of the log, or pipe it in: docker logs <container> 2>&1 | buildkit-analyzer check -"
 _HEAD = 512
 _TAR = slice(257, 262)
 
@@ -67,14 +68,11 @@ def _files(spec: str) -> list[Path]:
     elsewhere = _ELSEWHERE.match(spec)
     if elsewhere and not path.exists():
         what = f"{elsewhere['kind'] or elsewhere['scheme']} sources are not supported yet"
-        hint = (
-            "save the log to a file, or pipe it in: docker logs <container> 2>&1 | buildkit-analyzer check -"
-        )
-        raise SourceError(what, where=spec, hint=hint)
+        raise SourceError(what, where=spec, hint=_HOW)
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
-        raise SourceError("there is no such file", where=spec, hint=_similar(path)) from None
+        raise SourceError("there is no such file", where=spec, hint=_similar(path) or _HOW) from None
     except (OSError, ValueError) as error:
         raise _unreadable(spec, error) from None
     if not is_folder:

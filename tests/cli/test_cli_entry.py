@@ -112,7 +112,12 @@ def test_a_closed_pipe_is_quiet() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_an_interrupt_in_earnest_leaves_no_traceback() -> None:
     done = subprocess.Popen(
-        [*PROGRAM, "check", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAM, "check", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell lets what it starts in the background ignore the signal, and so would the program
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert done.stdin is not None
     # it has begun to read once it has taken more than a pipe holds
