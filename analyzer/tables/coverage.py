@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from analyzer.tables.exchanges import Gap
 from analyzer.tables.schema import Column, TableSpec
-from analyzer.tables.selection import int64s, is_one_of
+from analyzer.tables.selection import by_stream, int64s, is_one_of
 from analyzer.tables.starts import Start
 
 GAP = pa.struct([("reason", pa.string()), ("record", pa.int64()), ("line", pa.int64())])
@@ -98,7 +98,7 @@ class CoverageBuilder:
 
     def __init__(self) -> None:
         self._counts: dict[int, _Counts] = defaultdict(_Counts)
-        self._ends_in_block = False
+        self._ends_in_block: dict[tuple[str, str | None], bool] = {}
 
     def update(self, batch: pa.RecordBatch, owners: pa.Array) -> None:
         """Take a batch of records.
@@ -135,16 +135,19 @@ class CoverageBuilder:
         buildkitd writes an error and its stack at once (cmd/buildkitd/main.go), so no record comes in between.
         """
         stack = strange | _mask(is_one_of(batch.column("form"), ("stack",)))
-        for place in np.flatnonzero(stack).tolist():
-            text = batch.column("text")[place].as_py() or ""
-            after_block = bool(stack[place - 1]) if place else self._ends_in_block
-            if not after_block and _FRAMES.match(text):
+        if not stack.any() and not any(self._ends_in_block.values()):
+            return
+        for key, places in by_stream(batch):
+            mine = stack[places]
+            before = np.concatenate(([self._ends_in_block.get(key, False)], mine[:-1]))
+            for place in places[mine & ~before].tolist():
                 counts = self._counts[int(owner[place])]
-                if len(counts.torn) < _MOST_DAMAGED:
+                text = batch.column("text")[place].as_py() or ""
+                if _FRAMES.match(text) and len(counts.torn) < _MOST_DAMAGED:
                     counts.torn.append(
                         (batch.column("record")[place].as_py(), batch.column("line")[place].as_py())
                     )
-        self._ends_in_block = bool(stack[-1])
+            self._ends_in_block[key] = bool(mine[-1])
 
     def finish(
         self,

@@ -143,8 +143,11 @@ class RequestsBuilder:
         for run in self._running.values():
             run.finish()
         self._running.clear()
+        by_start: dict[int, list[Exchange]] = {}
+        for exchange in self.ledger.exchanges:
+            by_start.setdefault(exchange.epoch, []).append(exchange)
         for start in self.starts:
-            start.close(self.ledger)
+            start.close(self.ledger, by_start.get(start.number, []))
         exchanges = sorted(self.ledger.exchanges, key=lambda exchange: exchange.record)
         return Requests(exchanges, self.ledger.gaps, self.starts)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analyzer.tables.events import Event
@@ -119,17 +120,21 @@ class Start:
                 ledger.gap("a layer was unpacked that nobody fetched", event)
         self.applied.clear()
 
-    def close(self, ledger: Ledger) -> None:
-        """Note sessions and requests without an end; called when all is read."""
+    def close(self, ledger: Ledger, exchanges: Iterable[Exchange]) -> None:
+        """Note sessions and requests without an end; called when all is read.
+
+        Args:
+            ledger: Where gaps are noted.
+            exchanges: The requests of this start.
+        """
         for span_id, open_sessions in self.sessions.items():
             event = self.session_events[span_id]
             if open_sessions > 0:
                 ledger.gap("a build without its end: it still runs, was stopped, or the log is cut", event)
             elif open_sessions < 0:
                 ledger.gap("a build without its beginning", event)
-        mine = [exchange for exchange in ledger.exchanges if exchange.epoch == self.number]
         latest: dict[int, Exchange] = {}
-        for exchange in mine:
+        for exchange in exchanges:
             if exchange.object is not None:
                 latest[exchange.object] = exchange
         for exchange in latest.values():

@@ -82,3 +82,13 @@ def test_every_start_has_its_own_row() -> None:
 def test_a_text_without_a_record_has_no_daemon() -> None:
     told = coverage("hello", "world")
     assert (told["daemon"], told["complete"], told["lines_not_understood"]) == (None, False, 2)
+
+
+def test_two_daemons_in_one_stream_of_compose_are_kept_apart() -> None:
+    one = [f"one-1  | {told}" for told in (*START, *STACK.split("\n"), *SERVED)]
+    two = [f"two-1  | {told}" for told in (*START, *SERVED, *STACK.split("\n"))]
+    mixed = [told for pair in zip(one, two, strict=True) for told in pair]
+    rows = bk.read(BytesIO("\n".join(mixed).encode() + b"\n")).coverage.to_pylist()
+    assert [(row["stream"], row["complete"], row["gaps"]) for row in rows] == [
+        ("one-1", True, []), ("two-1", True, []),
+    ]  # fmt: skip
