@@ -12,6 +12,8 @@ a request in the order of hosts is told by the lines around it (containerd ``rem
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from analyzer.tables.events import Event
 from analyzer.tables.exchanges import Exchange, Ledger, kind_of_media_type
 from analyzer.tables.references import NamedReference
@@ -42,6 +44,7 @@ class Lookup:
         self.token_failed = False
         self.digestless = False
         self.failed: Exchange | None = None
+        self.last: Event | None = None
         self.lost = False
         self.silent = False
         """The place hangs on a request that got no answer, and no line says why."""
@@ -58,6 +61,7 @@ class Lookup:
     def handle(self, event: Event) -> None:
         """Take the next event of the span."""
         message = event.message
+        self.last = event
         if self.challenged and message != "Unauthorized":
             self._miss("a 401 without the line that follows it", event)
             self.challenged = False
@@ -85,10 +89,14 @@ class Lookup:
             self._fail(event)
             self.told = True
 
-    def finish(self) -> None:
-        """No more events come for this span."""
-        if self.announced and self.latest is not None:
-            self._miss_at("a host was to be asked and no request follows", self.latest)
+    def finish(self, explains: Callable[[Event], bool]) -> None:
+        """No more events come for this span.
+
+        Args:
+            explains: Whether the end of a build explains what it did not do any more.
+        """
+        if self.announced and self.last is not None and not explains(self.last):
+            self._miss("a host was to be asked and no request follows", self.last)
 
     def _resolving(self, event: Event) -> None:
         latest = self.latest

@@ -9,6 +9,7 @@ each resumed read (``remotes/docker/fetcher.go``).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from analyzer.tables.events import Event
@@ -71,12 +72,18 @@ class NamedRequests:
         elif message.startswith(("trying next host", "fetch failed")):
             self._fail(event, where)
 
-    def finish(self) -> None:
-        """No more events come for this start."""
+    def finish(self, explains: Callable[[Event], bool]) -> None:
+        """No more events come for this start.
+
+        Args:
+            explains: Whether the end of a build explains what it did not do any more.
+        """
         for exchanges in self.challenged.values():
             for exchange in exchanges:
                 self.ledger.gap_at("a 401 without the line that follows it", exchange)
         for event in self.announced.values():
+            if explains(event):
+                continue
             self.ledger.gap("a host was to be asked and no request follows", event)
 
     def _request(self, event: Event, where: Where) -> None:

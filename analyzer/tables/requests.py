@@ -191,9 +191,9 @@ class _Run:
         return crowd
 
     def finish(self) -> None:
-        self.named.finish()
+        self.named.finish(self.start.explains)
         for lookup in self.lookups.values():
-            lookup.finish()
+            lookup.finish(self.start.explains)
         for crowd in self.crowds.values():
             crowd.finish()
         self.start.applied_without_fetch(self.ledger, self.named.fetched)

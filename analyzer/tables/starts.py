@@ -138,7 +138,7 @@ class Start:
             if exchange.object is not None:
                 latest[exchange.object] = exchange
         for exchange in latest.values():
-            if exchange.good or self._explained(exchange):
+            if exchange.good or self.explains(exchange):
                 continue
             if exchange.status_code is None and exchange.error is None:
                 if exchange.closed:
@@ -147,8 +147,8 @@ class Start:
             elif exchange.action == "pull" and exchange.kind != "resolve":
                 ledger.gap_at("an object that was asked for and never given", exchange)
 
-    def _explained(self, exchange: Exchange) -> bool:
-        """The build that asked failed, and says so."""
-        return exchange.trace_id in self.failed_traces or (
-            self.last_failure > exchange.record and (exchange.trace_id is None or None in self.failed_traces)
+    def explains(self, asked: Exchange | Event) -> bool:
+        """The build that asked failed or was cancelled, and says so."""
+        return asked.trace_id in self.failed_traces or (
+            self.last_failure > asked.record and (asked.trace_id is None or None in self.failed_traces)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.loglines import Lookup, requests
+from tests.loglines import Lookup, line, requests
 
 
 def places(*lines: str) -> list[int | None]:
@@ -138,3 +138,12 @@ def test_any_line_missing_from_a_look_up_is_seen(missing: int) -> None:
     lines = _complete(Lookup())
     del lines[missing]
     assert reasons(*lines), f"{COMPLETE[missing]} (line {missing})"
+
+
+def test_a_cancelled_build_explains_a_request_that_was_not_made() -> None:
+    at = Lookup()
+    told = at.ids | {"span": "x"}
+    cancelled = line("/moby.buildkit.v1.Control/Solve returned error: context canceled", "error", **told)
+    assert reasons(at("resolving")) == ["a host was to be asked and no request follows"]
+    assert reasons(at("resolving"), cancelled) == []
+    assert reasons(at("resolving"), at.head(), cancelled) == []
