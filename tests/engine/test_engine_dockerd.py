@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,17 +106,24 @@ def make_image(folder: Path) -> Path:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
+def short_path() -> Iterator[Path]:
+    """A folder whose name leaves room for the names of sockets, which may have 108 bytes in all."""
+    with tempfile.TemporaryDirectory(prefix="bka-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def registry(short_path: Path) -> Iterator[str]:
     port = free_port()
     settings = {
         "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
+        "storage": {"filesystem": {"rootdirectory": str(short_path / "registry")}},
         "http": {"addr": f"127.0.0.1:{port}"},
     }
-    (tmp_path / "registry.json").write_text(json.dumps(settings))  # JSON is YAML
-    with (tmp_path / "registry.log").open("wb") as log:
+    (short_path / "registry.json").write_text(json.dumps(settings))  # JSON is YAML
+    with (short_path / "registry.log").open("wb") as log:
         process = subprocess.Popen(
-            ["/usr/bin/docker-registry", "serve", str(tmp_path / "registry.json")], stdout=log, stderr=log
+            ["/usr/bin/docker-registry", "serve", str(short_path / "registry.json")], stdout=log, stderr=log
         )
         try:
             wait_for(lambda: answers(port), process)
@@ -126,15 +134,15 @@ def registry(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, registry: str) -> Iterator[Engine]:
-    (tmp_path / "daemon.json").write_text(json.dumps({"registry-mirrors": [f"http://{registry}"]}))
+def engine(short_path: Path, registry: str) -> Iterator[Engine]:
+    (short_path / "daemon.json").write_text(json.dumps({"registry-mirrors": [f"http://{registry}"]}))
     command = ["/usr/sbin/dockerd", "--debug", "--iptables=false", "--ip6tables=false", "--bridge=none"]
-    command += ["--config-file", str(tmp_path / "daemon.json"), "-H", f"unix://{tmp_path}/docker.sock"]
-    command += ["--data-root", str(tmp_path / "data"), "--exec-root", str(tmp_path / "exec")]
-    command += ["--pidfile", str(tmp_path / "docker.pid")]
-    with (tmp_path / "dockerd.log").open("wb") as log:
+    command += ["--config-file", str(short_path / "daemon.json"), "-H", f"unix://{short_path}/docker.sock"]
+    command += ["--data-root", str(short_path / "data"), "--exec-root", str(short_path / "exec")]
+    command += ["--pidfile", str(short_path / "docker.pid")]
+    with (short_path / "dockerd.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
-        found = Engine(tmp_path, registry, process)
+        found = Engine(short_path, registry, process)
         try:
             wait_for(lambda: found.docker("version", check=False).returncode == 0, process)
             yield found
