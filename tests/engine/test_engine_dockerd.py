@@ -149,6 +149,8 @@ def engine(short_path: Path, registry: str) -> Iterator[Engine]:
         finally:
             process.terminate()
             process.wait(60)
+            # an engine that did not start leaves its data mounted on itself
+            subprocess.run(["umount", "--lazy", str(short_path / "data")], capture_output=True, check=False)
 
 
 def test_a_build_through_the_mirror_passes_and_one_past_it_fails(engine: Engine) -> None:
