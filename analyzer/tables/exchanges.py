@@ -180,7 +180,7 @@ class Ledger:
         )
         resumed = _RANGE.match(fields.get("request.header.range", ""))
         if resumed:
-            exchange.offset = int(resumed[1])
+            exchange.offset = _number(resumed[1])
         url = parse_url(exchange.url) if exchange.url else None
         if url is not None:
             exchange.name_host(url, "the URL is logged")
@@ -199,10 +199,12 @@ class Ledger:
 
 
 def _number(text: str | None) -> int | None:
+    """A number of a log as a table holds it; None for what is none, or too large for one."""
     try:
-        return int(text) if text else None
+        number = int(text) if text else None
     except ValueError:
         return None
+    return number if number is not None and abs(number) < 1 << 63 else None
 
 
 def status_of(event: Event) -> int | None:

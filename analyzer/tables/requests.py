@@ -167,8 +167,9 @@ class _Run:
             return
         fields = event.fields
         if event.message == "checking and pushing to":
-            self.named.handle(event)
-            self._crowd(event).handle(event)
+            if "url" in fields:
+                self.named.handle(event)
+                self._crowd(event).handle(event)
             return
         if "url" in fields or "host" in fields or ("digest" in fields and event.message != "resolved"):
             self.named.handle(event)

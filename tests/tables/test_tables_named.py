@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.tables.requests import build_requests
 from tests.loglines import DIGEST, fetch_layer, layer, line, requests
 
 MIRROR, HUB = ("mirror.example.com", True), ("registry-1.docker.io", False)
@@ -131,3 +132,16 @@ def test_what_is_missing_is_seen(lines: list[str], reason: str) -> None:
 def test_a_failed_build_explains_what_it_did_not_get() -> None:
     told = line("/moby.buildkit.v1.Control/Solve returned error: rpc error", "error", traceID="t1")
     assert requests(*fetch_layer((*MIRROR, "404 Not Found")), told).gaps == []
+
+
+def test_damaged_fields_cost_only_themselves() -> None:
+    fields = layer("m.example.com", mirror=True) | {"size": "9" * 30}
+    found = requests(
+        line("checking and pushing to"),
+        line("fetch", **fields),
+        line("do request", request__method="GET", request__header__range=f"bytes={'9' * 30}-", **fields),
+        line("fetch response received", response__status="99999999999999999999 ?", **fields),
+    )
+    (one,) = found.exchanges
+    assert (one.size, one.offset, one.status_code, one.host) == (None, None, None, "m.example.com")
+    assert build_requests(found.exchanges, [0]).num_rows == 1
