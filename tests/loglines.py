@@ -87,7 +87,7 @@ def layer(
 
 def fetch_layer(*hosts: tuple[str, bool, str], digest: str = DIGEST) -> list[str]:
     """A layer asked of hosts in order: (host, is a mirror, status or nothing for no answer)."""
-    told = []
+    told: list[str] = []
     for host, mirror, status in hosts:
         fields = layer(host, mirror=mirror, digest=digest)
         if not told:

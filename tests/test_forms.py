@@ -12,7 +12,7 @@ import analyzer as bk
 from tests.judging import verdicts
 
 SAMPLES = Path(__file__).parent.parent / "sample_logs"
-CASES = (
+CASES: tuple[str, ...] = (
     "mirror-used",
     "mirror-used-named",
     "mirror-fallback",

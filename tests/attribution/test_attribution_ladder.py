@@ -157,7 +157,7 @@ def test_each_start_has_an_order_of_its_own() -> None:
 
 def test_a_digest_is_looked_up_twice_through_the_hosts() -> None:
     at = Lookup("docker.io/library/alpine:3.20@sha256:" + "ef" * 32)
-    missing = ("404 Not Found", {})
+    missing: tuple[str, dict[str, str]] = ("404 Not Found", {})
     found, _ = attributed(*resolve(at, missing, missing, missing, ("200 OK", {})), *THROUGH_MIRROR)
     assert [host for host, _ in hosts(found)] == ["mirror.example.com", "registry-1.docker.io"] * 2
 

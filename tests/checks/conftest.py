@@ -80,36 +80,35 @@ def make(**rows: list[Mapping[str, Any]]) -> Tables:
 
 def mirrored(**rows: list[Mapping[str, Any]]) -> Tables:
     """Tables of a configuration with one mirror and its CA."""
-    return make(
-        **{
-            "intended_registries": [
-                {"registry": "docker.io", "mirrors": ["mirror.example.com"]},
-                {"registry": "mirror.example.com"},
-            ],
-            "intended_hosts": [
-                {"host": "mirror.example.com", "role": "mirror", "position": 0},
-                {"host": "registry-1.docker.io", "role": "upstream", "position": 1},
-                {
-                    "registry": "mirror.example.com",
-                    "host": "mirror.example.com",
-                    "role": "upstream",
-                    "position": 0,
-                },
-            ],
-            "intended_certificates": [
-                {
-                    "host": "mirror.example.com",
-                    "path": "certs/ca.pem",
-                    "path_in_builder": "/etc/buildkit/certs/mirror.example.com/ca.pem",
-                }
-            ],
-            "intended_workers": [
-                {"executor": "oci"},
-                {"executor": "containerd", "enabled": False},
-            ],
-            **rows,
-        }
-    )
+    whole: dict[str, Any] = {
+        "intended_registries": [
+            {"registry": "docker.io", "mirrors": ["mirror.example.com"]},
+            {"registry": "mirror.example.com"},
+        ],
+        "intended_hosts": [
+            {"host": "mirror.example.com", "role": "mirror", "position": 0},
+            {"host": "registry-1.docker.io", "role": "upstream", "position": 1},
+            {
+                "registry": "mirror.example.com",
+                "host": "mirror.example.com",
+                "role": "upstream",
+                "position": 0,
+            },
+        ],
+        "intended_certificates": [
+            {
+                "host": "mirror.example.com",
+                "path": "certs/ca.pem",
+                "path_in_builder": "/etc/buildkit/certs/mirror.example.com/ca.pem",
+            }
+        ],
+        "intended_workers": [
+            {"executor": "oci"},
+            {"executor": "containerd", "enabled": False},
+        ],
+        **rows,
+    }
+    return make(**whole)
 
 
 @pytest.fixture(name="make", scope="session")

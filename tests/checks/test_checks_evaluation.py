@@ -280,8 +280,8 @@ def test_a_fault_of_the_sql_is_told_with_its_place(key: str, text: str, what: st
 
 def test_a_rule_that_runs_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     from analyzer.checks import evaluation
+    from analyzer.checks.engine import Engine as engine  # noqa: N813
 
-    engine = evaluation.Engine
     monkeypatch.setattr(evaluation, "Engine", lambda tables: engine(tables, seconds=0.2))
     rule = replace(RULE, subjects="SELECT 'a' AS subject, count(*) AS n FROM range(1000000000000)")
     with pytest.raises(RuleError, match="longer than"):

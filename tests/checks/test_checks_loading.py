@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,8 +147,9 @@ def test_select_and_ignore_take_ids_and_families() -> None:
 
 @pytest.mark.parametrize("option", ["select", "ignore"])
 def test_a_misspelt_id_is_told_what_was_meant(option: str) -> None:
+    misspelt: dict[str, Any] = {option: ["miror-served"]}
     with pytest.raises(UsageError) as caught:
-        load_rules(**{option: ["miror-served"]})
+        load_rules(**misspelt)
     assert caught.value.where == f"--{option}"
     assert caught.value.hint == "did you mean mirror-served?"
 

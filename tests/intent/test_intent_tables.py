@@ -22,7 +22,7 @@ networkMode = "host"
 
 def test_the_tables_have_their_specs_and_order() -> None:
     for prefix in ("intended", "effective"):
-        tables = parse_config(TEXT).tables(prefix=prefix)  # type: ignore[arg-type]
+        tables = parse_config(TEXT).tables(prefix=prefix)
         specs = {spec.name: spec for spec in SPECS if spec.name.startswith(prefix)}
         assert list(tables) == list(specs)
         for name, table in tables.items():

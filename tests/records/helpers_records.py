@@ -26,7 +26,7 @@ def read_table(
     reader = RecordReader("log", first_record=first_record, chunk_bytes=chunk_bytes, limits=limits)
     if not fast:
         reader._fast.read = lambda *_, **__: None  # type: ignore[method-assign]
-    batches = []
+    batches: list[pa.RecordBatch] = []
     edges = [0, *sorted(cuts), len(data)]
     for start, end in itertools.pairwise(edges):
         batches += reader.feed(data[start:end])

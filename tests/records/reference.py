@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 COLUMNS = {
     "msg": "message",
@@ -122,7 +123,7 @@ def read_json(line: bytes) -> tuple[list[tuple[str, str]], bool] | None:
         return None
     if not isinstance(entry.get("msg"), str) and not isinstance(entry.get("time"), str):
         return None
-    compact = {"separators": (",", ":"), "ensure_ascii": False}
+    compact: dict[str, Any] = {"separators": (",", ":"), "ensure_ascii": False}
     return [(k, v if isinstance(v, str) else json.dumps(v, **compact)) for k, v in entry.items()], True
 
 
@@ -163,7 +164,7 @@ def level_of(text: str | None) -> str | None:
 
 def row(
     place: tuple[int, int, int, int], form: str, status: str, fields: list[tuple[str, str]], text: str | None
-):
+) -> dict[str, Any]:
     values = dict(fields)
     time, level = nanoseconds(values.get("time")), level_of(values.get("level"))
     if time is not None:
@@ -211,9 +212,9 @@ def looks_like_tail(line: bytes) -> bool:
     return False
 
 
-def parse(data: bytes) -> list[dict]:
+def parse(data: bytes) -> list[dict[str, Any]]:
     """All records of a log without wrapper prefixes."""
-    rows: list[dict] = []
+    rows: list[dict[str, Any]] = []
     block: list[bytes] = []
     began = (0, 0)
     line_number, offset = 1, 0
@@ -228,7 +229,9 @@ def parse(data: bytes) -> list[dict]:
         payload = b"\n".join(piece.removesuffix(b"\n").rstrip(b"\r") for piece in block)
         last = payload.rstrip(b"\n").split(b"\n")[-1]
         if lead is not None and re.search(KEY, last):
-            fields, whole = read_terminal(lead + b"\n" + payload.rstrip(b"\n"))
+            found = read_terminal(lead + b"\n" + payload.rstrip(b"\n"))
+            assert found is not None
+            fields, whole = found
             head = rows.pop()
             place = (head["line"], 1 + len(block), head["offset"], head["length"] + sum(map(len, block)))
             text = None if whole else text_of(lead + b"\n" + payload.rstrip(b"\n"))

@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import reference
-from helpers_records import assert_conserved, read_table, to_rows, write_json, write_logfmt, write_terminal
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.records import reference
+from tests.records.helpers_records import (
+    assert_conserved,
+    read_table,
+    to_rows,
+    write_json,
+    write_logfmt,
+    write_terminal,
+)
 
 NOT_IN_REFERENCE = ("record", "source", "stream", "time_from")
 INSERTIONS = [

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from helpers_records import go_quote
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.records.goquote import unquote
+from tests.records.helpers_records import go_quote
 
 
 @pytest.mark.parametrize(

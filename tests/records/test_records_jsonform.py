@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from helpers_records import write_json
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.records.jsonform import is_json, parse_json
+from tests.records.helpers_records import write_json
 
 LEVEL, MSG = '"level":"info"', '"msg":"x"'
 

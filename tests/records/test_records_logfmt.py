@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-import reference
-from helpers_records import write_logfmt
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.records.logfmt import parse_logfmt
+from tests.records import reference
+from tests.records.helpers_records import write_logfmt
 
 KEY = st.text("abcdefghijklmnopqrstuvwxyz-._0123456789", min_size=1, max_size=12)
 FIELDS = st.dictionaries(KEY, st.text(max_size=20), max_size=6)

@@ -3,14 +3,15 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from typing import Any
 
 import pytest
-from helpers_records import assert_conserved, read_table, to_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.limits import Limits
 from analyzer.records import read_batches
+from tests.records.helpers_records import assert_conserved, read_table, to_rows
 
 RECORD = b'time="2026-11-24T22:07:10Z" level=info msg="a b" spanID=1f digest="sha256:12"\n'
 STACK = b"failed\nmain.main\n\t/src/main.go:12\n\n"
@@ -46,7 +47,7 @@ PIECES = [
 LOGS = st.one_of(st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join), st.binary(max_size=300))
 
 
-def forms(data: bytes, **options: Limits) -> list[tuple[str, str, str | None]]:
+def forms(data: bytes, **options: Any) -> list[tuple[str, str, str | None]]:
     return [(row["form"], row["status"], row["text"]) for row in to_rows(read_table(data, **options))]
 
 

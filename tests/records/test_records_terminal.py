@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from helpers_records import write_terminal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.records.terminal import is_terminal, parse_terminal
+from tests.records.helpers_records import write_terminal
 
 HEAD = b"\x1b[36mINFO\x1b[0m[2026-11-24T17:25:09Z] "
 TIME, LEVEL = ("time", "2026-11-24T17:25:09Z"), ("level", "INFO")

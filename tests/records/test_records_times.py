@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.records.arrays import strings
 from analyzer.records.times import parse_times
+from tests.records import reference
 
 TIMES = st.from_regex(
     r"\A(19[67]\d|20\d\d|2[12]\d\d)-[01]\d-[0-3]\dT[012]\d:[0-6]\d:[0-6]\d(\.\d{1,10})?(Z|[+-][0-3]\d:?[0-6]\d|)\Z"
@@ -14,7 +14,8 @@ TIMES = st.from_regex(
 
 
 def nanoseconds(texts: list[str]) -> list[int | None]:
-    return parse_times(strings(texts)).cast(pa.int64()).to_pylist()
+    values: list[int | None] = parse_times(strings(texts)).cast(pa.int64()).to_pylist()
+    return values
 
 
 def test_zones_and_fractions() -> None:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from helpers_records import assert_conserved, read_table, to_rows
 
 from analyzer.records.wrappers import unwrap
+from tests.records.helpers_records import assert_conserved, read_table, to_rows
 
 LOG = b"""\
 time="2026-11-24T22:07:10Z" level=info msg="auto snapshotter: using overlayfs"

@@ -29,7 +29,7 @@ def batch_of(rows: Iterable[dict[str, Any]], first: int = 0) -> pa.RecordBatch:
     """Rows with what matters to a test; the rest is filled in."""
     full = []
     for index, row in enumerate(rows):
-        base = {
+        base: dict[str, Any] = {
             "record": first + index,
             "source": "buildkitd.log",
             "line": first + index + 1,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plain_records import batches_of_log, build
 
 from analyzer.records import read_batches
 from analyzer.sources import open_sources
@@ -16,6 +15,7 @@ from analyzer.tables.problems import ProblemsBuilder
 from analyzer.tables.spans import SpansBuilder
 from analyzer.tables.traces import TracesBuilder
 from analyzer.tables.workers import WorkersBuilder
+from tests.tables.plain_records import batches_of_log, build
 
 UNREADABLE = {"ca_unreadable", "keypair_unreadable"}
 MISTRUST = {"x509_unknown_authority", "x509_name_mismatch", "x509_expired", "client_certificate_rejected"}

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_records import batch_of, build
 
 from analyzer.tables.daemons import DaemonsBuilder
 from analyzer.tables.lifetimes import daemon_head
+from tests.tables.plain_records import batch_of, build
 
 NETWORK = "org.mobyproject.buildkit.worker.network"
 START: list[dict[str, Any]] = [

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plain_records import batch_of, build
 
 from analyzer.tables.networks import NetworksBuilder
+from tests.tables.plain_records import batch_of, build
 
 SOLVE = "/moby.buildkit.v1.Control/Solve returned error: rpc error: code = Unknown desc = "
 

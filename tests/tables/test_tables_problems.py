@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from plain_records import batch_of, build
-
 from analyzer.tables.problems import NORMAL_STOPS, ProblemsBuilder, is_normal_stop
+from tests.tables.plain_records import batch_of, build
 
 URL = "https://mirror.example.com/v2/library/alpine/manifests/3.20?ns=docker.io"
 X509 = f'failed to do request: Head "{URL}": x509: certificate signed by unknown authority'

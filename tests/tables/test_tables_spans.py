@@ -5,12 +5,12 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_records import batch_of, build
 
 from analyzer.tables import spans as module
 from analyzer.tables.daemons import DaemonsBuilder
 from analyzer.tables.spans import SpansBuilder, SpanTally
 from analyzer.tables.traces import TracesBuilder
+from tests.tables.plain_records import batch_of, build
 
 
 def record(

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from plain_records import batch_of, build
 
 from analyzer.tables.traces import TracesBuilder, title_of
+from tests.tables.plain_records import batch_of, build
 
 
 def record(trace: str | None, span_id: str | None, span: str | None, message: str = "x") -> dict[str, Any]:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from plain_records import batch_of, build
 
 from analyzer.tables.workers import PREFIX, WorkersBuilder, read_labels, read_worker
+from tests.tables.plain_records import batch_of, build
 
 
 def line(worker: str, **labels: str) -> str:
