@@ -134,9 +134,11 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
     lines = LineIndex()
     counted: list[tuple[Source, int, int]] = []
     redactions: dict[str, int] = {}
+    torn: list[Gap] = []
     following = 0
     for source in sources:
         first, physical, before = following, 0, redactor.counts.total()
+        batch: pa.RecordBatch | None = None
         with source.open() as stream:
             for raw in read_batches(stream, source.name, first_record=following):
                 batch = redactor.batch(raw)
@@ -150,10 +152,16 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
                 for builder in others:
                     builder.update(batch)
         counted.append((source, following - first, physical))
+        if source.damaged and batch is not None:
+            last = batch.slice(batch.num_rows - 1).to_pylist()[0]
+            reason = f"the file is damaged: {source.damaged}"
+            torn.append(Gap(reason, last["record"], last["line"], source.name, last["stream"]))
         redactions[source.name] = redactor.counts.total() - before
     told = requests.finish()
     tables = {builder.spec.name: builder.finish() for builder in (daemons, *others)}
-    scan = Scan(tables, told.exchanges, [], lines, coverage, daemons, told.gaps, told.starts, redactions)
+    scan = Scan(
+        tables, told.exchanges, [], lines, coverage, daemons, [*told.gaps, *torn], told.starts, redactions
+    )
     versions = _versions(tables["daemons"], "buildkitd")
     dockers = {
         name: f"dockerd {version}" for name, version in _versions(tables["daemons"], "dockerd").items()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import analyzer as bk
 from analyzer.reports import FORMATS, write_report
+from analyzer.sources.compression import compression_of
 
 SAMPLES = Path(__file__).parent.parent / "sample_logs"
 NAMES = (
@@ -57,6 +59,7 @@ def apply(data: bytes, edits: list[tuple[str, float, bytes]]) -> bytes:
 def test_a_damaged_log_is_still_judged(name: str, edits: list[tuple[str, float, bytes]]) -> None:
     sample = SAMPLES / name
     data = apply((sample / "buildkitd.log").read_bytes(), edits)
+    assume(compression_of(data[:16]) is None)
     log = bk.read(BytesIO(data))
     report = bk.check(log, bk.load_config(sample / "buildkitd.toml"))
     assert len(report.results) == len(bk.load_rules())
@@ -64,3 +67,20 @@ def test_a_damaged_log_is_still_judged(name: str, edits: list[tuple[str, float, 
     assert sum(records.column("length").to_pylist()) == len(data)
     for form in FORMATS:
         write_report(report, form, StringIO())
+
+
+def test_a_compressed_log_that_was_cut_gives_what_it_holds_and_passes_nothing_that_hangs_on_the_rest(
+    tmp_path: Path,
+) -> None:
+    sample = SAMPLES / "mirror-used"
+    whole = gzip.compress((sample / "buildkitd.log").read_bytes())
+    config = bk.load_config(sample / "buildkitd.toml")
+    (tmp_path / "whole.gz").write_bytes(whole)
+    (tmp_path / "cut.gz").write_bytes(whole[:-4])
+    assert bk.check(bk.read(tmp_path / "whole.gz"), config).verdict("mirror-served") == "pass"
+    log = bk.read(tmp_path / "cut.gz")
+    assert log.sources[0].damaged is not None
+    assert log.records.num_rows > 0
+    report = bk.check(log, config)
+    assert report.verdict("mirror-served") == "unknown"
+    assert "damaged" in report.tables["coverage"].to_pylist()[0]["gaps"][-1]["reason"]

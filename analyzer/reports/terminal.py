@@ -151,9 +151,9 @@ def _write_source(page: Page, source: SourceLike) -> None:
     strange = int(coverage.get("lines_not_understood") or 0)
     if not source.records or strange >= source.lines:
         page.paragraph("", Text.assemble(size, "; ", ("no BuildKit record in it", "bold yellow")))
-        page.paragraph(
-            "", Text("is it the daemon's log? docker logs buildx_buildkit_NAME0 prints that of a builder")
-        )
+        damaged = getattr(source, "damaged", None)
+        advice = "is it the daemon's log? docker logs buildx_buildkit_NAME0 prints that of a builder"
+        page.paragraph("", shown(f"the file is damaged: {damaged}" if damaged else advice))
         return
     version = source.buildkit_version
     docker = getattr(source, "program", None)
