@@ -59,6 +59,19 @@ def test_importing_the_package_or_the_command_line_is_cheap(heavy: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("command", ["check", "show", "query", "spans"])
+def test_no_command_imports_pandas(command: str, repository: Path) -> None:
+    import subprocess
+    import sys
+
+    sample = repository / "sample_logs" / "mirror-used"
+    words = [command, str(sample), "--config", str(sample / "buildkitd.toml")]
+    words += {"show": ["pulls"], "query": ["SELECT * FROM pulls"]}.get(command, [])
+    code = f"import sys; from analyzer.cli import main; main({words}); sys.exit('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0
+
+
 def test_modules_hold_one_idea(repository: Path) -> None:
     long = {
         str(path.relative_to(repository)): lines

@@ -52,6 +52,7 @@ def run(
     """
     from analyzer.cli.output import open_output, show_progress
     from analyzer.cli.pipeline import read_config, read_intended, read_log
+    from analyzer.cli.startup import spare_pandas
     from analyzer.reports import find_writer, unknown_name
 
     if fail_on not in FAIL_ON:
@@ -59,6 +60,7 @@ def run(
     write = find_writer(format_)
     meant, given = read_intended(config, daemon_flags), read_config(effective)
 
+    spare_pandas()
     from analyzer import api
     from analyzer.checks import load_rules
 

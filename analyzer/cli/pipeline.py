@@ -54,6 +54,7 @@ def read_seen(
     sources: list[str], *, config: str | None, effective: str | None, version: str | None, redact: bool = True
 ) -> Seen:
     """What the log shows, each request with its host."""
+    spare_pandas()
     from analyzer.api import attribute
 
     meant, given = read_config(config), read_config(effective)
