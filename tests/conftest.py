@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import settings
 
 # a busy machine is no reason to fail
 settings.register_profile("default", deadline=None)
-settings.load_profile("default")
+# what decides whether a change lands must say the same twice; new examples are for those who work on it
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

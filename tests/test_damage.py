@@ -7,12 +7,12 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analyzer as bk
 from analyzer.reports import FORMATS, write_report
-from analyzer.sources.compression import compression_of
+from analyzer.sources import open_sources
 
 SAMPLES = Path(__file__).parent.parent / "sample_logs"
 NAMES = (
@@ -59,12 +59,14 @@ def apply(data: bytes, edits: list[tuple[str, float, bytes]]) -> bytes:
 def test_a_damaged_log_is_still_judged(name: str, edits: list[tuple[str, float, bytes]]) -> None:
     sample = SAMPLES / name
     data = apply((sample / "buildkitd.log").read_bytes(), edits)
-    assume(compression_of(data[:16]) is None)
+    (source,) = open_sources(["-"], stdin=BytesIO(data))
+    with source.open() as stream:
+        size = len(stream.read())  # what is left where damage looks like a compressed file or UTF-16
     log = bk.read(BytesIO(data))
     report = bk.check(log, bk.load_config(sample / "buildkitd.toml"))
     assert len(report.results) == len(bk.load_rules())
     records = log.table("records")
-    assert sum(records.column("length").to_pylist()) == len(data)
+    assert sum(records.column("length").to_pylist()) == size
     for form in FORMATS:
         write_report(report, form, StringIO())
 
