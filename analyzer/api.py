@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -19,7 +19,7 @@ from analyzer.attribution.pulls import build_pulls, build_pushes
 from analyzer.checks import Finding, Rule, RuleResult, evaluate, exit_code, findings_table, load_rules
 from analyzer.errors import UsageError
 from analyzer.intent import Config, parse_config
-from analyzer.scan import Scan, SourceInfo, scan_sources
+from analyzer.scan import Scan, SourceInfo, coverage_by_source, scan_sources
 from analyzer.sources import Source, open_sources
 from analyzer.tables.requests import build_requests
 
@@ -317,17 +317,6 @@ def _configuration(
 
 
 def _with_coverage(infos: Sequence[SourceInfo], coverage: pa.Table) -> Iterator[SourceInfo]:
-    from dataclasses import replace
-
-    from analyzer.scan import summarise
-
-    rows: Mapping[str, list[dict[str, Any]]] = _by_source(coverage)
+    told_of = coverage_by_source(coverage)
     for info in infos:
-        yield replace(info, coverage=summarise(rows.get(info.name, [])))
-
-
-def _by_source(coverage: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for row in coverage.to_pylist():
-        rows.setdefault(row["source"], []).append(row)
-    return rows
+        yield replace(info, coverage=told_of.get(info.name, info.coverage))

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from analyzer.lineindex import LineIndex
 from analyzer.records import read_batches
+from analyzer.redaction import Redactor
 from analyzer.sources import Source
 from analyzer.tables.coverage import CoverageBuilder, DaemonLocator
 from analyzer.tables.daemons import DaemonsBuilder
@@ -102,15 +103,19 @@ class Scan:
 
 def read_records(sources: Sequence[Source], *, redact: bool) -> Iterator[pa.RecordBatch]:
     """The records of all sources, batch by batch, redacted on request."""
-    from analyzer.redaction import Redactor
-
     redactor = Redactor(enabled=redact)
     following = 0
     for source in sources:
-        with source.open() as stream:
-            for batch in read_batches(stream, source.name, first_record=following):
-                following += batch.num_rows
-                yield redactor.batch(batch)
+        for batch in _read_source(source, redactor, following):
+            following += batch.num_rows
+            yield batch
+
+
+def _read_source(source: Source, redactor: Redactor, first: int) -> Iterator[pa.RecordBatch]:
+    """The records of one source, numbered from `first`, redacted."""
+    with source.open() as stream:
+        for batch in read_batches(stream, source.name, first_record=first):
+            yield redactor.batch(batch)
 
 
 def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
@@ -119,8 +124,6 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
     Raises:
         SourceError: A source cannot be read.
     """
-    from analyzer.redaction import Redactor
-
     redactor = Redactor(enabled=redact)
     daemons, coverage, requests = DaemonsBuilder(), CoverageBuilder(), RequestsBuilder()
     tally = SpanTally()
@@ -139,18 +142,16 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
     for source in sources:
         first, physical, before = following, 0, redactor.counts.total()
         batch: pa.RecordBatch | None = None
-        with source.open() as stream:
-            for raw in read_batches(stream, source.name, first_record=following):
-                batch = redactor.batch(raw)
-                following += batch.num_rows
-                physical = batch.column("line")[-1].as_py() + batch.column("lines")[-1].as_py() - 1
-                lines.update(batch, source.name)
-                owners = daemons.assign(batch)
-                coverage.update(batch, owners)
-                tally.add(batch, owners)
-                requests.update(batch)
-                for builder in others:
-                    builder.update(batch)
+        for batch in _read_source(source, redactor, following):
+            following += batch.num_rows
+            physical = batch.column("line")[-1].as_py() + batch.column("lines")[-1].as_py() - 1
+            lines.update(batch, source.name)
+            owners = daemons.assign(batch)
+            coverage.update(batch, owners)
+            tally.add(batch, owners)
+            requests.update(batch)
+            for builder in others:
+                builder.update(batch)
         counted.append((source, following - first, physical))
         if source.damaged and batch is not None:
             last = batch.slice(batch.num_rows - 1).to_pylist()[0]
@@ -166,16 +167,14 @@ def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
     dockers = {
         name: f"dockerd {version}" for name, version in _versions(tables["daemons"], "dockerd").items()
     }
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for row in scan.coverage(()).to_pylist():
-        rows.setdefault(row["source"], []).append(row)
+    told_of = coverage_by_source(scan.coverage(()))
     scan.infos = [
         SourceInfo(
             source.name,
             records,
             physical,
             versions.get(source.name),
-            summarise(rows.get(source.name, [])),
+            told_of.get(source.name) or _summarise([]),
             source.damaged,
             dockers.get(source.name),
         )
@@ -190,7 +189,15 @@ def _versions(daemons: pa.Table, program: str) -> dict[str, str]:
     return {row["source"]: row["version"] for row in rows if row["version"] and row["program"] == program}
 
 
-def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def coverage_by_source(coverage: pa.Table) -> dict[str, dict[str, Any]]:
+    """The coverage of each source, as `SourceInfo` holds it."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in coverage.to_pylist():
+        rows.setdefault(row["source"], []).append(row)
+    return {source: _summarise(found) for source, found in rows.items()}
+
+
+def _summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The coverage of a source out of that of its starts: the worst of each."""
     told = [row for row in rows if row["daemon"] is not None]
     worst: dict[str, Any] = {

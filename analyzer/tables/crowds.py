@@ -54,8 +54,6 @@ class Crowd:
             if self.counts["unauthorized"] > self.counts["401"]:
                 self.ledger.gap("`Unauthorized` without its 401", event)
                 self.counts["unauthorized"] = self.counts["401"]
-        elif message == "fetch":
-            self.counts["fetch"] += 1
         elif message.startswith(("trying next host", "fetch failed")):
             self._fail(event)
 

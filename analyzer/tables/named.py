@@ -143,9 +143,9 @@ class NamedRequests:
         if url is None:
             return _Object(self.ledger.new_object(), None)
         item = exchange.digest or url.object or url.resource
-        key = (where, exchange.action, exchange.method == "HEAD", url.registry, item)
-        if exchange.action == "push":
-            key = (where, exchange.action, False, url.registry, item)
+        # looking a tag up is one object and fetching what it names another; a push asks before it sends
+        looked_up = exchange.action == "pull" and exchange.method == "HEAD"
+        key = (where, exchange.action, looked_up, url.registry, item)
         found = self.objects.setdefault(key, [])
         for state in found:
             if _same_repository(state.repository, url.repository):

@@ -47,7 +47,6 @@ class Start:
     failed_traces: set[str | None] = field(default_factory=set)
     last_failure: int = -1
     requests_told: int = 0
-    last_event: Event | None = None
 
     def ends_before(self, event: Event) -> bool:
         """Whether this event is the first seen of another start."""
@@ -58,7 +57,6 @@ class Start:
     def handle(self, event: Event) -> bool:
         """Take what concerns the daemon or a session; False where the event is about a request."""
         message = event.message
-        self.last_event = event
         if message.startswith("found worker "):
             self.workers_found += 1
         elif message.startswith("found "):
