@@ -7,10 +7,46 @@ through all parts.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
 from analyzer.sources.model import Source
+
+DAEMON_LOG = "buildkitd.log"
+
+_LOG = re.compile(r"\.log(?:[.-].*)?$")
+_ROTATED = re.compile(
+    r"^(?P<base>.*?\.log)(?:\.(?P<number>\d+)|-(?P<date>\d{6,14}))?(?:\.(?:gz|zst|xz|bz2))?$"
+)
+
+
+def choose_logs(names: Iterable[str]) -> list[str]:
+    """The names in a folder that are its logs, parts of one log together and in order.
+
+    That is ``buildkitd.log`` where there is one, else all ``*.log*``.
+    """
+    logs = [name for name in names if _LOG.search(name)]
+    daemon = [name for name in logs if base_name(name) == DAEMON_LOG]
+    return sorted(daemon or logs, key=part_order)
+
+
+def base_name(name: str) -> str:
+    """The name of the log that a file is a part of."""
+    return part_order(name)[0]
+
+
+def part_order(name: str) -> tuple[str, int, int, str]:
+    """Where a log stands among its rotated parts: higher numbers and earlier dates are older."""
+    match = _ROTATED.match(name)
+    if not match:
+        return name, 0, 0, name
+    if match["number"]:
+        return match["base"], -1, -int(match["number"]), name
+    if match["date"]:
+        return match["base"], -2, int(match["date"].ljust(14, "0")), name
+    return match["base"], 0, 0, name
 
 
 def join_parts(name: str, parts: Sequence[Source]) -> Source:
@@ -21,20 +57,29 @@ def join_parts(name: str, parts: Sequence[Source]) -> Source:
         parts: At least one, oldest first.
     """
     damage: list[str] = []
-
-    def open_parts() -> BinaryIO:
-        damage.clear()
-        return cast(BinaryIO, io.BufferedReader(_Chain(parts, damage), 1 << 20))
-
+    sizes = [part.size for part in parts]
     return Source(
         name=name,
         path=parts[-1].path,
-        open=open_parts,
+        open=_OpenParts(tuple(parts), damage),
         repeatable=all(part.repeatable for part in parts),
-        size=sum(part.size or 0 for part in parts),
+        size=None if None in sizes else sum(size or 0 for size in sizes),
         compression=None,
+        spooled=any(part.spooled for part in parts),
         damage=damage,
     )
+
+
+@dataclass(frozen=True)
+class _OpenParts:
+    """Opens the parts of a log as one stream."""
+
+    parts: tuple[Source, ...]
+    damage: list[str] = field(compare=False)
+
+    def __call__(self) -> BinaryIO:
+        self.damage.clear()
+        return cast(BinaryIO, io.BufferedReader(_Chain(self.parts, self.damage), 1 << 20))
 
 
 class _Chain(io.RawIOBase):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.errors import SourceError
-from analyzer.sources import Source, is_binary, open_sources
+from analyzer.sources import Source, Unreadable, is_binary, name_builders, open_each, open_sources
 
 LOG = b'time="2026-11-24T22:00:00Z" level=info msg=x\n' * 3
 
@@ -181,9 +181,7 @@ def test_an_error_of_the_system_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert caught.value.hint == "ask for the right to read it"
 
 
-@pytest.mark.parametrize(
-    "spec", ["builder:mybuilder", "container:x", "dockerd:", "https://example.com/x.log", "s3://b/k"]
-)
+@pytest.mark.parametrize("spec", ["builder:mybuilder", "container:x", "dockerd:"])
 def test_sources_elsewhere_are_not_supported_yet(spec: str) -> None:
     with pytest.raises(SourceError, match="not supported yet") as caught:
         open_sources([spec])
@@ -206,3 +204,128 @@ def test_binary() -> None:
     assert is_binary(b"\0\1\2\3" * 100)
     assert not is_binary(LOG)
     assert not is_binary(b"")
+
+
+def test_a_pattern_is_expanded_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "b/buildkitd.log",
+        "a/buildkitd.log",
+        "a/buildkitd.log.1",
+        "c/other.log",
+        "d/e/buildkitd.log",
+    ):
+        write(tmp_path / name, f"{name}\n".encode())
+    monkeypatch.chdir(tmp_path)
+
+    def names(spec: str) -> list[str]:
+        return [source.name for source in open_sources([spec])]
+
+    assert names("*/buildkitd.log") == ["a/buildkitd.log", "b/buildkitd.log"]
+    assert names("?") == ["a/buildkitd.log", "b/buildkitd.log", "c/other.log"]
+    assert names("**/buildkitd.log") == ["a/buildkitd.log", "b/buildkitd.log", "d/e/buildkitd.log"]
+    (joined,) = open_sources(["[a]/buildkitd.log*"])
+    assert (joined.builder, read(joined)) == ("a", b"a/buildkitd.log.1\na/buildkitd.log\n")
+
+
+def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    path = write(tmp_path / "[x]*.log")
+
+    assert open_sources([str(path)])[0].path == path
+
+
+def test_a_pattern_that_matches_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "readme")
+
+    for pattern in ("*.log", "a*"):
+        with pytest.raises(SourceError, match="nothing matches"):
+            open_sources([str(tmp_path / pattern)])
+
+
+def test_a_file_url_is_a_path(tmp_path: Path) -> None:
+    path = write(tmp_path / "a b" / "buildkitd.log")
+
+    for spec in (
+        path.as_uri(),
+        f"file://{path}",
+        f"file://localhost{path.parent}",
+        f"{tmp_path.as_uri()}/*/*.log",
+    ):
+        (source,) = open_sources([spec])
+        assert (source.path, source.plain_path, source.builder) == (path, path, "a b")
+
+
+def test_only_a_plain_file_has_a_plain_path(tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain.log")
+    write(tmp_path / "packed.log", gzip.compress(LOG))
+    write(tmp_path / "wide.log", b"\xff\xfex\0")
+    write(tmp_path / "rotated.log")
+    write(tmp_path / "rotated.log.1")
+
+    found = {source.builder: source.plain_path for source in open_sources([str(tmp_path)])}
+
+    assert found == {"plain": plain, "packed": None, "wide": None, "rotated": None}
+    (spooled,) = open_sources(["-"], stdin=io.BytesIO(LOG))
+    assert spooled.spooled
+    assert spooled.plain_path is not None
+    assert spooled.plain_path.read_bytes() == LOG
+
+
+def test_what_cannot_be_read_comes_as_a_value_in_its_place(tmp_path: Path) -> None:
+    write(tmp_path / "x" / "a.log")
+    write(tmp_path / "x" / "b.log", b"PK\x03\x04")
+    missing = str(tmp_path / "missing.log")
+
+    found = open_each([missing, str(tmp_path / "x")])
+
+    assert [(type(one), one.builder) for one in found] == [
+        (Unreadable, "missing"),
+        (Source, "a"),
+        (Unreadable, "b"),
+    ]
+    assert [one.error.where for one in found if isinstance(one, Unreadable)] == [
+        missing,
+        (tmp_path / "x" / "b.log").as_posix(),
+    ]
+    with pytest.raises(SourceError, match="no such file"):
+        open_sources([str(tmp_path / "x" / "a.log"), missing])
+
+
+def test_sources_of_several_calls_get_builders_of_their_own(tmp_path: Path) -> None:
+    one, two = (open_sources([str(write(tmp_path / name / "x.log"))])[0] for name in "ab")
+
+    assert (one.builder, two.builder) == ("x", "x")
+    assert [source.builder for source in name_builders([one, two])] == ["x", "x-2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("pattern", ["*", "*/buildkitd.log"])
+@pytest.mark.parametrize("mode", [0, 0o111, 0o444])
+def test_a_folder_that_may_not_be_entered_is_not_passed_over(tmp_path: Path, pattern: str, mode: int) -> None:
+    for name in "ab":
+        write(tmp_path / name / "buildkitd.log").chmod(0)
+    (tmp_path / "a").chmod(mode)
+    try:
+        found = open_each([str(tmp_path / pattern)])
+    finally:
+        (tmp_path / "a").chmod(0o755)
+
+    assert [(type(one), one.builder) for one in found] == [(Unreadable, "a"), (Unreadable, "b")]
+
+
+def test_a_folder_that_cannot_be_listed_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        write(tmp_path / name / "buildkitd.log")
+    (tmp_path / "a" / "buildkitd.log").unlink()
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path) == tmp_path / "a":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr("analyzer.sources.local.os.scandir", scandir)
+    found = open_each([str(tmp_path / "[ab]")])
+
+    assert [(type(one), one.builder) for one in found] == [(Unreadable, "a"), (Source, "b")]
