@@ -4,6 +4,9 @@ An export appears whole or not at all: it is written beside its target and renam
 written last and lists every file with its size, so that a folder without it is no finished export. Two runs
 over one log give identical bytes: nothing in an export tells when, where or by whom it was made. A DuckDB
 file is the exception: DuckDB puts a random identifier into each, so that only its content is the same.
+
+`write_export` does all of it for tables in one process. A dataset whose parts are written elsewhere is a
+`Publication`: one process opens it and takes what the others report.
 """
 
 from __future__ import annotations
@@ -12,23 +15,23 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from analyzer import __version__
 from analyzer.errors import OutputError
 from analyzer.reports import unknown_name
+from analyzer.reports.dataset import FORMAT, PARTITIONS, SCHEMA_VERSION, Part, Stamp, first_date, write_part
 from analyzer.reports.escaping import dump_json
 from analyzer.reports.files import neighbour, translate_errors
 from analyzer.reports.tables import find_table_writer, write_json_lines
 
-FORMAT = "buildkit-analyzer/export/1"
 MANIFEST = "manifest.json"
-
-ROW_GROUP_ROWS = 131_072
-"""Rows of a Parquet row group: about 32 MB of log, the size that was measured to be cheap and small."""
+"""The file of an export that lists the others, written last."""
 
 Batches = Iterable[pa.RecordBatch]
 Named = tuple[str, pa.Schema, Batches]
@@ -41,13 +44,25 @@ def named_tables(tables: Mapping[str, pa.Table]) -> Iterator[Named]:
         yield name, tables[name].schema, tables[name].to_batches()
 
 
-def write_export(target: str | os.PathLike[str], tables: Iterable[Named], name: str) -> dict[str, int]:
+def write_export(
+    target: str | os.PathLike[str],
+    tables: Iterable[Named],
+    name: str,
+    *,
+    builder: str = "buildkitd",
+    redacted: bool | None = None,
+    default_date: str | None = None,
+) -> dict[str, int]:
     """Write an export.
 
     Args:
         target: The folder, or for ``duckdb`` the file. An earlier export there is replaced.
         tables: The tables; each stream is read once.
         name: ``parquet``, ``csv``, ``json`` or ``duckdb``.
+        builder: For ``parquet``, the builder that the rows come from.
+        redacted: For ``parquet``, whether secrets were replaced; ``None`` is stated as unknown.
+        default_date: For ``parquet``, the day of rows without a time; see `write_part`. Without one, the first
+            day that was found at the head of a table: the table that has the times should come first.
 
     Returns:
         Rows written, a table.
@@ -58,50 +73,140 @@ def write_export(target: str | os.PathLike[str], tables: Iterable[Named], name: 
     """
     if name not in EXPORT_FORMATS:
         raise unknown_name("format", name, EXPORT_FORMATS)
+    if name == "parquet":
+        return _write_parquet(target, tables, builder, Stamp(redacted), default_date)
+    with _stage(target) as partial:
+        rows = _WRITERS[name](partial, tables)
+        if name != "duckdb":
+            _write_manifest(partial, name, {table: {"rows": rows[table]} for table in sorted(rows)})
+    return rows
+
+
+class Publication:
+    """A dataset in the making, by `publish`.
+
+    Attributes:
+        folder: Where its parts are to be written, by `write_part`, from any process.
+    """
+
+    def __init__(self, folder: Path, stamp: Stamp) -> None:
+        self.folder = folder
+        self._stamp = stamp
+        self._parts: dict[str, Part] = {}
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows so far, a table."""
+        rows = dict.fromkeys(sorted({part.table for part in self._parts.values()}), 0)
+        for part in self._parts.values():
+            rows[part.table] += part.rows
+        return rows
+
+    def add(self, parts: Iterable[Part]) -> None:
+        """Take parts that were written; one that is reported twice, because it was tried again, counts once.
+
+        Raises:
+            ValueError: Two different parts have one path: they had the same number.
+        """
+        for part in parts:
+            if self._parts.setdefault(part.path, part) != part:
+                raise ValueError(f"two parts are called {part.path}")
+
+    def _seal(self) -> None:
+        """Write the manifest, after a look at every file.
+
+        Raises:
+            ValueError: A part that was written was not added.
+            OutputError: A part that was added is not there as it was written.
+        """
+        import pyarrow.parquet as pq
+
+        present = {}
+        for path in sorted(self.folder.rglob("*")):
+            if path.name.endswith(".partial"):
+                path.unlink()  # of a worker that was lost
+            elif path.is_file():
+                present[path.relative_to(self.folder).as_posix()] = path.stat().st_size
+        if strange := present.keys() - self._parts.keys():
+            raise ValueError(f"{min(strange)} was written and not added")
+        for part in self._parts.values():
+            if present.get(part.path) != part.bytes:
+                raise OutputError("was lost or cut after it was written", where=part.path)
+        tables: dict[str, Any] = {}
+        for table, rows in self.rows.items():
+            first = min(part.path for part in self._parts.values() if part.table == table)
+            schema = pq.read_schema(self.folder / first)
+            columns = {field.name: str(field.type) for field in schema}
+            tables[table] = {"rows": rows, "schema": f"{table}/{SCHEMA_VERSION}", "columns": columns}
+        _write_manifest(
+            self.folder,
+            "parquet",
+            tables,
+            partitions=list(PARTITIONS),
+            version=__version__,
+            redaction=self._stamp.redaction,
+            builders=sorted({part.builder for part in self._parts.values()}),
+        )
+
+
+@contextmanager
+def publish(target: str | os.PathLike[str], stamp: Stamp) -> Iterator[Publication]:
+    """Make a dataset: its parts are written into a folder beside the target, which takes its place at the end.
+
+    Args:
+        target: The folder. An earlier export there is replaced once the new one is whole, and stays as it is
+            if the new one fails.
+        stamp: What all its files say alike; `write_part` wants the same.
+
+    Raises:
+        OutputError: The target is something else than an earlier export, or cannot be written.
+    """
+    with _stage(target) as partial:
+        partial.mkdir()
+        publication = Publication(partial, stamp)
+        yield publication
+        publication._seal()
+
+
+@contextmanager
+def _stage(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """A place beside the target whose content takes the target's place, once all of it is there."""
     place = Path(os.path.realpath(target))
     with translate_errors(target):
         _refuse_foreign(place, target)
         place.parent.mkdir(parents=True, exist_ok=True)
         partial = neighbour(place)
         try:
-            rows = EXPORT_FORMATS[name](partial, tables)
-            if name != "duckdb":
-                _write_manifest(partial, name, rows)
+            yield partial
             _put(partial, place)
         finally:
             _remove(partial)
-    return rows
 
 
-def _write_parquet(folder: Path, tables: Iterable[Named]) -> dict[str, int]:
-    import pyarrow.parquet as pq
-
-    rows = {}
-    for name, schema, batches in tables:
-        (folder / name).mkdir(parents=True)
-        labels = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        with pq.ParquetWriter(
-            folder / name / "part-0.parquet", schema, compression="zstd", use_dictionary=labels or False
-        ) as writer:
-            rows[name] = 0
-            for group in _groups(schema, batches):
-                writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-                rows[name] += group.num_rows
-    return rows
-
-
-def _groups(schema: pa.Schema, batches: Batches) -> Iterator[pa.Table]:
-    """Batches drawn together to row groups; their dictionaries become one."""
-    waiting: list[pa.RecordBatch] = []
-    number = 0
-    for batch in batches:
-        waiting.append(batch)
-        number += batch.num_rows
-        if number >= ROW_GROUP_ROWS:
-            yield pa.Table.from_batches(waiting, schema).unify_dictionaries()
-            waiting, number = [], 0
-    if waiting:
-        yield pa.Table.from_batches(waiting, schema).unify_dictionaries()
+def _write_parquet(
+    target: str | os.PathLike[str],
+    tables: Iterable[Named],
+    builder: str,
+    stamp: Stamp,
+    default_date: str | None,
+) -> dict[str, int]:
+    with publish(target, stamp) as publication:
+        for table, schema, batches in tables:
+            stream = iter(batches)
+            head = list(islice(stream, 1))
+            default_date = default_date or first_date(head)
+            parts = write_part(
+                publication.folder,
+                table,
+                schema,
+                chain(head, stream),
+                builder=builder,
+                number=0,
+                stamp=stamp,
+                default_date=default_date,
+            )
+            publication.add(parts)
+    return publication.rows
 
 
 def _write_csv(folder: Path, tables: Iterable[Named]) -> dict[str, int]:
@@ -166,19 +271,14 @@ class _Counted:
             yield batch
 
 
-def _write_manifest(folder: Path, name: str, rows: Mapping[str, int]) -> None:
+def _write_manifest(folder: Path, name: str, tables: Mapping[str, Any], **more: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         path.relative_to(folder).as_posix(): path.stat().st_size
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    manifest = {
-        "format": FORMAT,
-        "as": name,
-        "tables": {table: {"rows": rows[table]} for table in sorted(rows)},
-        "files": files,
-    }
+    manifest = {"format": FORMAT, "as": name, **more, "tables": tables, "files": files}
     (folder / MANIFEST).write_text(dump_json(manifest, indent=2) + "\n", encoding="utf-8")
 
 
@@ -247,10 +347,11 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-EXPORT_FORMATS: dict[str, Callable[[Path, Iterable[Named]], dict[str, int]]] = {
-    "parquet": _write_parquet,
+_WRITERS: dict[str, Callable[[Path, Iterable[Named]], dict[str, int]]] = {
     "csv": _write_csv,
     "json": _write_json,
     "duckdb": _write_duckdb,
 }
+
+EXPORT_FORMATS = ("parquet", *_WRITERS)
 """The formats of an export, by the name that ``--format`` takes."""

@@ -14,6 +14,8 @@ from analyzer.reports.export import Named, write_export
 from analyzer.reports.files import replace_text
 
 TIMES = pa.timestamp("ns", tz="UTC")
+RECORDS_FILE = "records/date=2023-11-14/builder=buildkitd/part-00000.parquet"
+WORKERS_FILE = "workers/date=2023-11-14/builder=buildkitd/part-00000.parquet"
 
 
 def tables(number: int = 3) -> list[Named]:
@@ -42,12 +44,47 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_parquet_reads_back(tmp_path: Path) -> None:
     assert write_export(tmp_path / "out", tables(), "parquet") == {"records": 3, "workers": 1}
-    table = pq.read_table(tmp_path / "out" / "records" / "part-0.parquet")
+    table = pq.read_table(tmp_path / "out" / "records")
     assert table["record"].to_pylist() == [0, 1, 2]
     assert table["level"].to_pylist() == ["level0", "level1", "level2"]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["tables"]["records"]["rows"] == 3
-    assert set(manifest["files"]) == {"records/part-0.parquet", "workers/part-0.parquet"}
+    assert set(manifest["files"]) == {RECORDS_FILE, WORKERS_FILE}
+
+
+def test_parquet_says_where_rows_come_from(tmp_path: Path) -> None:
+    write_export(
+        tmp_path / "out", tables(), "parquet", builder="web", redacted=False, default_date="2024-01-01"
+    )
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert set(manifest["files"]) == {
+        "records/date=2023-11-14/builder=web/part-00000.parquet",
+        "workers/date=2024-01-01/builder=web/part-00000.parquet",
+    }
+    assert (manifest["builders"], manifest["redaction"]) == (["web"], "off")
+
+
+def test_rows_without_a_time_go_where_the_tables_before_them_went(tmp_path: Path) -> None:
+    records, workers = tables()
+    write_export(tmp_path / "out", [workers, records], "parquet")
+    assert (tmp_path / "out" / RECORDS_FILE).is_file()
+    assert os.listdir(tmp_path / "out" / "workers") == ["date=__HIVE_DEFAULT_PARTITION__"]
+    write_export(tmp_path / "out", tables(), "parquet")
+    assert os.listdir(tmp_path / "out" / "workers") == ["date=2023-11-14"]
+
+
+def test_redaction_is_not_claimed_unasked(tmp_path: Path) -> None:
+    write_export(tmp_path / "out", tables(), "parquet")
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["redaction"] == "unknown"
+
+
+def test_an_export_of_the_earlier_layout_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out" / "records").mkdir(parents=True)
+    (tmp_path / "out" / "records" / "part-0.parquet").write_bytes(b"PAR1")
+    manifest = {"format": "buildkit-analyzer/export/1", "files": {"records/part-0.parquet": 4}}
+    (tmp_path / "out" / "manifest.json").write_text(json.dumps(manifest))
+    write_export(tmp_path / "out", tables(), "parquet")
+    assert set(content(tmp_path / "out")) == {"manifest.json", RECORDS_FILE, WORKERS_FILE}
 
 
 @pytest.mark.parametrize("name", ["parquet", "csv", "json"])
@@ -80,8 +117,8 @@ def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
     write_export(tmp_path / "out", tables(1), "parquet")
     assert set(content(tmp_path / "out")) == {
         "manifest.json",
-        "records/part-0.parquet",
-        "workers/part-0.parquet",
+        RECORDS_FILE,
+        WORKERS_FILE,
     }
     assert os.listdir(tmp_path) == ["out"]
 
