@@ -6,22 +6,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from copy import copy
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import pyarrow as pa
 
-from analyzer.attribution.ladder import Configuration, attribute_hosts
-from analyzer.attribution.pulls import build_pulls, build_pushes
-from analyzer.checks import Finding, Rule, RuleResult, evaluate, exit_code, findings_table, load_rules
+from analyzer.checks import Finding, Rule, RuleResult, exit_code, findings_table, load_rules
 from analyzer.errors import UsageError
 from analyzer.intent import Config, parse_config
-from analyzer.scan import Scan, SourceInfo, coverage_by_source, scan_sources
+from analyzer.judging import Verdicts, judge, merge_results, observed_tables, see
+from analyzer.redaction import Redactor
+from analyzer.relations import Relations, join_relations
+from analyzer.scan import Scan, SourceInfo, read_records, scan_source
 from analyzer.sources import Source, open_sources
-from analyzer.tables.requests import build_requests
+from analyzer.tables.spool import Rows, Spool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,39 +30,42 @@ Spec = str | os.PathLike[str] | BinaryIO
 
 
 class Log:
-    """One or more logs, read together.
+    """One or more logs, read together; each stands for itself, and their numbers run on.
 
-    Attributes:
-        sources: What was read, in order.
+    Args:
+        sources: The logs.
+        redact: Replace secrets by marks.
+        jobs: Processes that may read a large log.
+
+    Raises:
+        SourceError: A log cannot be read.
     """
 
-    def __init__(self, sources: Sequence[Source], *, redact: bool = True) -> None:
+    def __init__(self, sources: Sequence[Source], *, redact: bool = True, jobs: int = 1) -> None:
         self._opened = list(sources)
         self._redact = redact
-        self._scan = scan_sources(self._opened, redact=redact)
+        self.scans: list[Scan] = []
+        """What one pass over each source left, for later layers."""
+        following = 0
+        for source in self._opened:
+            scan = scan_source(source, Redactor(enabled=redact), first_record=following, jobs=jobs)
+            following += scan.records
+            self.scans.append(scan)
 
     @property
     def sources(self) -> tuple[SourceInfo, ...]:
         """What was read, in order."""
-        return tuple(self._scan.infos)
-
-    @property
-    def scan(self) -> Scan:
-        """What one pass over the records left, for later layers."""
-        return self._scan
+        return tuple(scan.info(scan.coverage()) for scan in self.scans)
 
     @property
     def table_names(self) -> tuple[str, ...]:
         """The tables that this log has by itself."""
-        return ("records", *self._tables)
+        return ("records", *self.tables)
 
     @cached_property
-    def _tables(self) -> dict[str, pa.Table]:
-        scan = self._scan
-        tables = dict(scan.tables)
-        tables["requests"] = build_requests(scan.exchanges, scan.daemons_of(scan.exchanges))
-        tables["coverage"] = scan.coverage(())
-        return tables
+    def tables(self) -> Relations:
+        """Every table but ``records``; a request has a host where the log itself names it."""
+        return join_relations([observed_tables(scan) for scan in self.scans])
 
     def table(self, name: str) -> pa.Table:
         """A table of what the log says.
@@ -77,11 +80,10 @@ class Log:
             from analyzer.records.schema import RECORDS
 
             return pa.Table.from_batches(self.batches(), schema=RECORDS).unify_dictionaries()
-        try:
-            return self._tables[name]
-        except KeyError:
+        if name not in self.tables:
             known = ", ".join(self.table_names)
-            raise UsageError(f"there is no table {name!r}", hint=f"tables: {known}") from None
+            raise UsageError(f"there is no table {name!r}", hint=f"tables: {known}")
+        return self.tables[name]
 
     def __getattr__(self, name: str) -> pa.Table:
         if not name.startswith("_") and name in self.table_names:
@@ -90,9 +92,16 @@ class Log:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The records once more, batch by batch, redacted unless `read` was told not to."""
-        from analyzer.scan import read_records
-
         yield from read_records(self._opened, redact=self._redact)
+
+    def record_rows(self) -> Rows:
+        """The records as rows that may wait in a file."""
+        from analyzer.records.schema import RECORDS
+
+        spool = Spool(RECORDS)
+        for batch in self.batches():
+            spool.append(batch)
+        return spool.finish()
 
     def to_pandas(self, name: str) -> pd.DataFrame:
         """A table as an Arrow-backed pandas frame."""
@@ -109,17 +118,10 @@ class Log:
         return self.to_pandas("records").groupby(keys[by], sort=False, dropna=False)
 
     def write_parquet(self, directory: str | os.PathLike[str]) -> None:
-        """Write every table as a Parquet dataset, one folder a table."""
-        from analyzer.reports.export import named_tables, write_export
+        """Write every table as a Parquet dataset, as ``export`` does without a configuration."""
+        from analyzer.fleet import Question, export_sources
 
-        write_export(directory, self.named(named_tables(self._tables)), "parquet")
-
-    def named(self, tables: Any) -> Iterator[Any]:
-        """Tables for an export, the records streamed before them."""
-        from analyzer.records.schema import RECORDS
-
-        yield ("records", RECORDS, self.batches())
-        yield from tables
+        export_sources(self._opened, directory, Question(load_rules(), redact=self._redact))
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,11 @@ class Seen:
         log: The log.
     """
 
-    tables: dict[str, pa.Table]
+    tables: Relations
     log: Log
 
     def __getattr__(self, name: str) -> pa.Table:
-        tables: dict[str, pa.Table] = object.__getattribute__(self, "tables")
+        tables: Relations = object.__getattribute__(self, "tables")
         if name in tables:
             return tables[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -149,13 +151,13 @@ class Report:
         results: A result for each rule.
         sources: What was read.
         tables: Every table that the rules could ask, ``findings`` included.
-        exit_code: What a command ends with: 0, 1 or 3.
+        exit_code: What a command ends with: 0, 1 or 3; 2 where one of several sources could not be read.
         fail_on: The severity from which a failure counts.
     """
 
     results: list[RuleResult]
     sources: tuple[SourceInfo, ...]
-    tables: dict[str, pa.Table]
+    tables: Mapping[str, pa.Table]
     exit_code: int
     fail_on: str = "error"
 
@@ -192,12 +194,14 @@ class Report:
             write_report(self, format, stream)
 
 
-def read(*specs: Spec, redact: bool = True) -> Log:
+def read(*specs: Spec, redact: bool = True, jobs: int = 1) -> Log:
     """Read logs.
 
     Args:
-        specs: Paths, ``-`` for standard input, folders, or open binary streams.
+        specs: Paths, ``-`` for standard input, folders, URLs, or open binary streams.
         redact: Replace secrets by marks; see ``analyzer.redaction``.
+        jobs: Processes that may read a large log. More than one only where the main module can be imported
+            without harm, as `multiprocessing` demands.
 
     Raises:
         SourceError: There is nothing to read, or it may not be read.
@@ -208,7 +212,7 @@ def read(*specs: Spec, redact: bool = True) -> Log:
             named += open_sources([os.fspath(spec)])
         else:
             named += open_sources(["-"], stdin=spec)
-    return Log(named or open_sources([]), redact=redact)
+    return Log(named or open_sources([]), redact=redact, jobs=jobs)
 
 
 def attribute(
@@ -222,27 +226,9 @@ def attribute(
         effective: What the daemon was given, where that is known.
         version: BuildKit's version, such as ``v0.17.3``; read from the log where not given.
     """
-    scan = log.scan
-    version = version or scan.version
-    exchanges = [copy(exchange) for exchange in scan.exchanges]
-    gaps = attribute_hosts(exchanges, _configuration(config, effective, version), cut=scan.cut)
-    daemons = scan.daemons_of(exchanges)
-    tables = dict(scan.tables)
-    tables["requests"] = build_requests(exchanges, daemons)
-    tables["pulls"] = build_pulls(exchanges, daemons)
-    tables["pushes"] = build_pushes(exchanges, daemons)
-    tables["coverage"] = scan.coverage(gaps)
-    if config is not None:
-        from analyzer.checks.facts import LINT
-
-        tables |= config.tables(version, prefix="intended")
-        known = {column.name for column in LINT.columns}
-        tables["intended_lint"] = LINT.build(
-            {name: getattr(finding, name) for name in known} for finding in config.lint(version)
-        )
-    if effective is not None:
-        tables |= effective.tables(version, prefix="effective")
-    return Seen(tables, log)
+    parts = [see(scan, config, effective=effective, version=version) for scan in log.scans]
+    shared = [name for name in parts[0] if name.startswith(("intended_", "effective_"))]
+    return Seen(join_relations(parts, shared), log)
 
 
 def check(
@@ -273,50 +259,49 @@ def check(
     Raises:
         RuleError: A rule cannot be run.
     """
-    from analyzer.checks.facts import CONTEXT
-
     if flags:
         config = (config or parse_config("", name="flags")).with_flags(flags)
-    seen = attribute(log, config, effective=effective, version=version)
-    tables = seen.tables
-    tables["context"] = CONTEXT.build(
-        [
-            {
-                "config_given": config is not None,
-                "effective_known": effective is not None,
-                "trace_given": False,
-                "require_proof": require_proof,
-                "buildkit_version": version or log.scan.version,
-            }
-        ]
-    )
-    results = evaluate(
-        tables,
-        load_rules() if rules is None else rules,
-        require_proof=require_proof,
-        locate=log.scan.lines.locate,
-    )
-    tables["findings"] = findings_table(results)
-    found = sum(row["records"] for row in tables["coverage"].to_pylist() if row["daemon"] is not None)
-    code = exit_code(results, fail_on=fail_on, allow_unknown=allow_unknown, records=found)
-    return Report(results, tuple(_with_coverage(log.sources, tables["coverage"])), tables, code, fail_on)
-
-
-def _configuration(
-    config: Config | None, effective: Config | None, version: str | None
-) -> Configuration | None:
-    chosen = effective or config
-    if chosen is None:
-        return None
-    mirrored = tuple(key for key, section in chosen.registries.items() if section.mirrors)
-    return Configuration(
-        "effective" if effective is not None else "intended",
-        lambda registry: chosen.registry_hosts(registry, version),
-        mirrored,
+    judgements = [
+        judge(
+            scan,
+            config,
+            load_rules() if rules is None else rules,
+            effective=effective,
+            version=version,
+            require_proof=require_proof,
+        )
+        for scan in log.scans
+    ]
+    parts = [judgement.tables for judgement in judgements]
+    shared = [name for name in parts[0] if name.startswith(("intended_", "effective_")) or name == "context"]
+    return conclude_report(
+        [judgement.verdicts for judgement in judgements],
+        join_relations(parts, shared),
+        fail_on=fail_on,
+        allow_unknown=allow_unknown,
     )
 
 
-def _with_coverage(infos: Sequence[SourceInfo], coverage: pa.Table) -> Iterator[SourceInfo]:
-    told_of = coverage_by_source(coverage)
-    for info in infos:
-        yield replace(info, coverage=told_of.get(info.name, info.coverage))
+def conclude_report(
+    judged: Sequence[Verdicts],
+    tables: Relations | None = None,
+    *,
+    fail_on: str = "error",
+    allow_unknown: bool = False,
+) -> Report:
+    """The report on sources that were judged one by one.
+
+    Args:
+        judged: The verdicts on each; at least one.
+        tables: The tables that the rules could ask, where they are at hand.
+        fail_on: The severity from which a failure counts.
+        allow_unknown: Unknown verdicts do not change the exit code.
+    """
+    results = merge_results(judged)
+    found = {"findings": findings_table(results)}
+    records = sum(one.records_of_daemons for one in judged)
+    code = exit_code(results, fail_on=fail_on, allow_unknown=allow_unknown, records=records)
+    if not all(one.readable for one in judged):
+        code = 2
+    infos = tuple(one.info for one in judged)
+    return Report(results, infos, (tables or Relations({})).with_tables(found), code, fail_on)

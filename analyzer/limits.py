@@ -16,8 +16,15 @@ class Limits:
         block_bytes: A block of lines that are no log records is cut into records of this size.
         config_bytes: A buildkitd.toml larger than this is no buildkitd.toml.
         rule_seconds: Time that one rule's SQL may take.
-        rule_memory: Memory that the rule engine may take, in DuckDB's notation.
-        rule_rows: Rows that one rule may judge.
+        rule_memory: Memory that the rule engine may take, in DuckDB's notation. The built-in rules stream and
+            need a fraction of it; it is what a rule from elsewhere may sort or join with.
+        rule_subjects: Subjects that one rule may judge: each becomes a finding, and all of them are held.
+        rule_rows: Rows of a rule that are judged in memory; a rule that gives more is asked twice instead, so
+            any number of them can be judged.
+        spool_bytes: Bytes of a growing table that stay in memory; more go to a temporary file.
+        fold_memory: Memory that sorting and grouping of such a file may take, in DuckDB's notation.
+        distinct_secrets: Secrets of a kind that are told apart by numbers: each takes two hundred bytes, and a
+            log whose every answer has a secret header of its own must not take more with each.
         finding_lines: Log lines that a finding lists; more say nothing new to a reader.
         error_text: Characters of an error or log text that a message quotes.
     """
@@ -27,8 +34,12 @@ class Limits:
     block_bytes: int = 1 << 20
     config_bytes: int = 4 << 20
     rule_seconds: float = 60.0
-    rule_memory: str = "1GB"
-    rule_rows: int = 1_000_000
+    rule_memory: str = "256MB"
+    rule_subjects: int = 100_000
+    rule_rows: int = 20_000
+    spool_bytes: int = 12 << 20
+    fold_memory: str = "100MB"
+    distinct_secrets: int = 100_000
     finding_lines: int = 20
     error_text: int = 400
 

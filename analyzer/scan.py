@@ -1,28 +1,32 @@
-"""One pass over the records of all sources, folded into what every later question needs.
+"""One pass over the records of a log, folded into what every later question needs.
 
-Records themselves are not kept: whatever the size of a log, what stays is its small tables, its requests and an
-index of lines.
+Records themselves are not kept: whatever the size of a log, what stays in memory is its small tables, what was
+asked of registries lately, and an index of lines. Tables that grow wait in files.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 from analyzer.lineindex import LineIndex
+from analyzer.reading import Piece, Sink, read_pieces
 from analyzer.records import read_batches
 from analyzer.redaction import Redactor
 from analyzer.sources import Source
 from analyzer.tables.coverage import CoverageBuilder, DaemonLocator
 from analyzer.tables.daemons import DaemonsBuilder
-from analyzer.tables.exchanges import Exchange, Gap
+from analyzer.tables.exchanges import Gap
 from analyzer.tables.networks import NetworksBuilder
 from analyzer.tables.problems import ProblemsBuilder
-from analyzer.tables.requests import RequestsBuilder
+from analyzer.tables.requests import Requests, RequestsBuilder
 from analyzer.tables.spans import SpansBuilder, SpanTally
+from analyzer.tables.spool import Rows
 from analyzer.tables.traces import TracesBuilder
 from analyzer.tables.workers import WorkersBuilder
 
@@ -49,56 +53,170 @@ class SourceInfo:
     damaged: str | None = None
     program: str | None = None
 
+    @classmethod
+    def unread(cls, name: str, why: str) -> SourceInfo:
+        """A source that cannot be read."""
+        return cls(name, 0, 0, None, _summarise([]), f"it cannot be read: {why}")
 
-@dataclass
+
 class Scan:
-    """What one pass left.
+    """What one pass over a source left.
 
-    Attributes:
-        tables: daemons, traces, spans, workers, networks, problems.
-        exchanges: The requests, hosts only where the log names them.
-        infos: The sources.
-        lines: Record to source and line.
+    Args:
+        source: The source.
+        first_record: Number of its first record.
     """
 
-    tables: dict[str, pa.Table]
-    exchanges: list[Exchange]
-    infos: list[SourceInfo]
-    lines: LineIndex
-    _coverage: CoverageBuilder
-    _daemons: DaemonsBuilder
-    _gaps: list[Gap]
-    _starts: list[Any]
-    _redactions: dict[str, int]
+    def __init__(self, source: Source, first_record: int = 0) -> None:
+        self.source = source
+        self.first_record = first_record
+        self.records = self.lines_read = 0
+        self.lines = LineIndex()
+        self.written: list[Any] = []
+        """What a sink said of each segment."""
+        self._daemons, self._coverage = DaemonsBuilder(), CoverageBuilder()
+        self._tally = SpanTally()
+        self._requests = RequestsBuilder()
+        self._workers, self._networks, self._problems = WorkersBuilder(), NetworksBuilder(), ProblemsBuilder()
+        self._redactions: Counter[str] = Counter()
+        self._last: tuple[int, int, str | None] | None = None
+
+    def take(self, piece: Piece) -> None:
+        """Take the next piece of the source."""
+        for extract, lines in zip(piece.extracts, piece.lines, strict=True):
+            self.lines.take(lines, self.source.name)
+            owners = self._daemons.take(extract.sections)
+            self._coverage.take(extract.sections, owners)
+            self._tally.take(extract.spans, owners)
+            self._requests.take(extract.events)
+            self._workers.take(extract.workers)
+            self._networks.take(extract.networks)
+            self._problems.take(extract.problems)
+        self.records += piece.records
+        self.lines_read += piece.physical
+        self._redactions += piece.redactions
+        self._last = piece.last or self._last
+        if piece.written is not None:
+            self.written.append(piece.written)
+
+    @cached_property
+    def daemons(self) -> pa.Table:
+        """The table ``daemons``."""
+        return self._daemons.finish()
+
+    @cached_property
+    def workers(self) -> pa.Table:
+        """The table ``workers``."""
+        return self._workers.finish()
+
+    @cached_property
+    def networks(self) -> Rows:
+        """The table ``networks``."""
+        return self._networks.finish()
+
+    @cached_property
+    def problems(self) -> Rows:
+        """The table ``problems``."""
+        return self._problems.finish()
+
+    @cached_property
+    def spans(self) -> Rows:
+        """The table ``spans``."""
+        return SpansBuilder(self._daemons, self._tally).finish()
+
+    @cached_property
+    def traces(self) -> Rows:
+        """The table ``traces``."""
+        return TracesBuilder(self._daemons, self._tally).finish()
+
+    @cached_property
+    def requests(self) -> Requests:
+        """The requests, hosts only where the log names them."""
+        return self._requests.finish()
+
+    @cached_property
+    def locator(self) -> DaemonLocator:
+        """Tells the daemon of a record."""
+        return DaemonLocator(self.daemons)
 
     @property
-    def version(self) -> str | None:
-        """BuildKit's version, of the last start for which it is known; None where nothing tells it."""
-        rows = self.tables["daemons"].select(["program", "version"]).to_pylist()
-        known = [row["version"] for row in rows if row["version"] and row["program"] != "dockerd"]
-        return known[-1] if known else None
+    def gaps(self) -> list[Gap]:
+        """What is seen to be missing."""
+        gaps = self.requests.gaps
+        if self.source.damaged and self._last is not None:
+            record, line, stream = self._last
+            gaps = [
+                *gaps,
+                Gap(f"the file is damaged: {self.source.damaged}", record, line, self.source.name, stream),
+            ]
+        return gaps
 
     @property
     def cut(self) -> bool:
         """Lines are seen to be missing, be it only the rest of a build that still runs."""
-        return bool(self._gaps)
+        return bool(self.gaps)
 
-    def daemons_of(self, exchanges: Sequence[Exchange]) -> list[int | None]:
-        """The daemon of each request."""
-        locator = DaemonLocator(self.tables["daemons"])
-        return [locator.daemon_of(one.source, one.stream, one.record) for one in exchanges]
+    @property
+    def version(self) -> str | None:
+        """BuildKit's version, of the last start for which it is known; None where nothing tells it."""
+        return self._version("buildkitd")
 
-    def coverage(self, gaps: Iterable[Gap]) -> pa.Table:
+    @property
+    def day(self) -> str | None:
+        """The day (UTC) of its first span with a time, as ``2026-11-24``; None without one."""
+        start = self._tally.earliest
+        return None if start is None else start.strftime("%Y-%m-%d")
+
+    def coverage(self, gaps: Iterable[Gap] = ()) -> pa.Table:
         """The table ``coverage``, with gaps that attribution found beside those of the log."""
         numbers = self._daemons.numbers()
         return self._coverage.finish(
             numbers,
             {index: self._daemons.describe(index) for index in range(len(numbers))},
-            self.tables["daemons"],
-            self._starts,
-            [*self._gaps, *gaps],
-            self._redactions,
+            self.daemons,
+            self.requests.starts,
+            [*self.gaps, *gaps],
+            {self.source.name: self._redactions.total()},
         )
+
+    def info(self, coverage: pa.Table) -> SourceInfo:
+        """The source, with the coverage that is stated of it."""
+        docker = self._version("dockerd")
+        return SourceInfo(
+            self.source.name,
+            self.records,
+            self.lines_read,
+            self.version,
+            _summarise(coverage.to_pylist()),
+            self.source.damaged,
+            f"dockerd {docker}" if docker else None,
+        )
+
+    def _version(self, program: str) -> str | None:
+        rows = self.daemons.select(["version", "program"]).to_pylist()
+        known = [row["version"] for row in rows if row["version"] and row["program"] == program]
+        return known[-1] if known else None
+
+
+def scan_source(
+    source: Source, redactor: Redactor, *, first_record: int = 0, jobs: int = 1, sink: Sink | None = None
+) -> Scan:
+    """Read a source once.
+
+    Args:
+        source: The source.
+        redactor: Replaces secrets.
+        first_record: Number of its first record.
+        jobs: Processes that may read.
+        sink: Where the records go.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    scan = Scan(source, first_record)
+    for piece in read_pieces(source, redactor, first_record=first_record, jobs=jobs, sink=sink):
+        scan.take(piece)
+    return scan
 
 
 def read_records(sources: Sequence[Source], *, redact: bool) -> Iterator[pa.RecordBatch]:
@@ -106,95 +224,10 @@ def read_records(sources: Sequence[Source], *, redact: bool) -> Iterator[pa.Reco
     redactor = Redactor(enabled=redact)
     following = 0
     for source in sources:
-        for batch in _read_source(source, redactor, following):
-            following += batch.num_rows
-            yield batch
-
-
-def _read_source(source: Source, redactor: Redactor, first: int) -> Iterator[pa.RecordBatch]:
-    """The records of one source, numbered from `first`, redacted."""
-    with source.open() as stream:
-        for batch in read_batches(stream, source.name, first_record=first):
-            yield redactor.batch(batch)
-
-
-def scan_sources(sources: Sequence[Source], *, redact: bool = True) -> Scan:
-    """Read all sources once.
-
-    Raises:
-        SourceError: A source cannot be read.
-    """
-    redactor = Redactor(enabled=redact)
-    daemons, coverage, requests = DaemonsBuilder(), CoverageBuilder(), RequestsBuilder()
-    tally = SpanTally()
-    others = (
-        TracesBuilder(daemons, tally),
-        SpansBuilder(daemons, tally),
-        WorkersBuilder(),
-        NetworksBuilder(),
-        ProblemsBuilder(),
-    )
-    lines = LineIndex()
-    counted: list[tuple[Source, int, int]] = []
-    redactions: dict[str, int] = {}
-    torn: list[Gap] = []
-    following = 0
-    for source in sources:
-        first, physical, before = following, 0, redactor.counts.total()
-        batch: pa.RecordBatch | None = None
-        for batch in _read_source(source, redactor, following):
-            following += batch.num_rows
-            physical = batch.column("line")[-1].as_py() + batch.column("lines")[-1].as_py() - 1
-            lines.update(batch, source.name)
-            owners = daemons.assign(batch)
-            coverage.update(batch, owners)
-            tally.add(batch, owners)
-            requests.update(batch)
-            for builder in others:
-                builder.update(batch)
-        counted.append((source, following - first, physical))
-        if source.damaged and batch is not None:
-            last = batch.slice(batch.num_rows - 1).to_pylist()[0]
-            reason = f"the file is damaged: {source.damaged}"
-            torn.append(Gap(reason, last["record"], last["line"], source.name, last["stream"]))
-        redactions[source.name] = redactor.counts.total() - before
-    told = requests.finish()
-    tables = {builder.spec.name: builder.finish() for builder in (daemons, *others)}
-    scan = Scan(
-        tables, told.exchanges, [], lines, coverage, daemons, [*told.gaps, *torn], told.starts, redactions
-    )
-    versions = _versions(tables["daemons"], "buildkitd")
-    dockers = {
-        name: f"dockerd {version}" for name, version in _versions(tables["daemons"], "dockerd").items()
-    }
-    told_of = coverage_by_source(scan.coverage(()))
-    scan.infos = [
-        SourceInfo(
-            source.name,
-            records,
-            physical,
-            versions.get(source.name),
-            told_of.get(source.name) or _summarise([]),
-            source.damaged,
-            dockers.get(source.name),
-        )
-        for source, records, physical in counted
-    ]
-    return scan
-
-
-def _versions(daemons: pa.Table, program: str) -> dict[str, str]:
-    """The version of a program in each source that it wrote, of the last start that tells it."""
-    rows = daemons.select(["source", "version", "program"]).to_pylist()
-    return {row["source"]: row["version"] for row in rows if row["version"] and row["program"] == program}
-
-
-def coverage_by_source(coverage: pa.Table) -> dict[str, dict[str, Any]]:
-    """The coverage of each source, as `SourceInfo` holds it."""
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for row in coverage.to_pylist():
-        rows.setdefault(row["source"], []).append(row)
-    return {source: _summarise(found) for source, found in rows.items()}
+        with source.open() as stream:
+            for batch in read_batches(stream, source.name, first_record=following):
+                following += batch.num_rows
+                yield redactor.batch(batch)
 
 
 def _summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 
 from analyzer.records import RecordReader
+from analyzer.tables.exchanges import Gap
 from analyzer.tables.requests import Requests, RequestsBuilder
 
 _BARE = re.compile(r"[A-Za-z0-9\-._/@^+]*")
@@ -44,12 +48,31 @@ def batches(lines: Iterable[str]) -> Iterator[pa.RecordBatch]:
     yield from reader.finish()
 
 
-def requests(*lines: str) -> Requests:
-    """The requests of a whole start: start-up lines, then these."""
+def observe(*lines: str) -> Requests:
+    """What the lines of a whole start tell of requests: start-up lines, then these."""
     builder = RequestsBuilder()
     for batch in batches((*START, *lines)):
         builder.update(batch)
     return builder.finish()
+
+
+@dataclass(frozen=True)
+class Told:
+    """Requests, each with the columns of the table as attributes, and what is seen to be missing."""
+
+    exchanges: list[Any]
+    gaps: list[Gap]
+
+
+def requests(*lines: str) -> Told:
+    """The requests of a whole start: start-up lines, then these."""
+    found = observe(*lines)
+    return Told(rows_of(found.observed.batches()), found.gaps)
+
+
+def rows_of(batches: Iterable[pa.RecordBatch]) -> list[Any]:
+    """Rows with their columns as attributes."""
+    return [SimpleNamespace(**row) for batch in batches for row in batch.to_pylist()]
 
 
 class Lookup:

@@ -113,7 +113,7 @@ def test_several_logs_are_read_together() -> None:
     assert sum(source.records for source in log.sources) == log.records.num_rows
     assert {row["source"] for row in log.requests.to_pylist()} == {source.name for source in log.sources}
     record = log.sources[0].records + 5
-    assert log.scan.lines.locate(record) == (log.sources[1].name, 6)
+    assert log.scans[1].lines.locate(record) == (log.sources[1].name, 6)
 
 
 def test_the_index_of_lines_keeps_only_where_the_distance_changes() -> None:

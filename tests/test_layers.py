@@ -12,7 +12,19 @@ LAYERS = ("sources", "records", "tables", "intent", "attribution", "checks", "re
 SHARED = {"errors", "limits", "redaction"}
 """Modules that any layer may use."""
 
-FACADE = {"api", "scan", "lineindex"}
+FACADE = {
+    "api",
+    "cluster",
+    "fleet",
+    "judging",
+    "lineindex",
+    "parcels",
+    "reading",
+    "relations",
+    "scan",
+    "scheduler",
+    "workers",
+}
 """The library's face: above the layers, below the command line only."""
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import time
 from pathlib import Path
 
@@ -283,6 +284,92 @@ def test_a_hostile_line_takes_no_longer_than_it_should(part: str) -> None:
     Redactor().text(text)
 
     assert time.perf_counter() - begin < 5
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sampled_from(PARTS) | st.text(max_size=5), max_size=6).map("".join))
+def test_hints_leave_out_no_pattern(text: str) -> None:
+    plain = Redactor(salt=b"s")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "_HINTS", (("",),) * len(redaction._PATTERNS))
+        assert plain.text(text) == Redactor(salt=b"s").text(text)
+
+
+KEYS = ["url", "password", "response.header.set-cookie", "response.header.etag", "x-forwarded-for", "host"]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*PARTS, None]), st.sampled_from(KEYS), st.sampled_from([*PARTS, ""])),
+        min_size=1,
+        max_size=8,
+    ),
+    st.integers(1, 4),
+)
+def test_batches_are_cleaned_as_value_by_value(rows: list[tuple[str | None, str, str]], cut: int) -> None:
+    (base,) = batch_of_log("x\n")
+    one = base.to_pylist()[0]
+    records = [{**one, "message": text, "fields": [(key, value)]} for text, key, value in rows]
+    whole = pa.RecordBatch.from_pylist(records, schema=base.schema)
+    slow = Redactor()
+    expected = [
+        (
+            None if text is None else slow.text(text),
+            [(key, value if key in redaction._INERT else slow.field(key, value))],
+        )
+        for text, key, value in rows
+    ]
+    for together in (True, False):
+        fast = Redactor()
+        pieces = [whole.slice(begin, cut) for begin in range(0, len(rows), cut)]
+        clean = fast.batches(pieces) if together else [fast.batch(piece) for piece in pieces]
+        found = [(row["message"], row["fields"]) for piece in clean for row in piece.to_pylist()]
+        assert found == expected
+        assert fast.counts == slow.counts
+
+
+SECRETS = st.lists(
+    st.sampled_from([f"{kind}={n}" for kind in ("PASSWORD", "?q") for n in range(6)]), max_size=8
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(SECRETS, max_size=5), st.sampled_from([2, 100]))
+def test_parts_redacted_at_once_are_as_one(parts: list[list[str]], limit: int) -> None:
+    texts = [[f"x/{text}" if text.startswith("?") else text for text in part] for part in parts]
+    serial = Redactor(salt=b"s", limit=limit)
+    expected = [[serial.text(text) for text in part] for part in texts]
+    parent = Redactor(salt=b"s", limit=limit)
+    workers = [Redactor(salt=b"s", limit=None) for _ in range(2)]
+    found = []
+    for number, part in enumerate(texts):
+        worker = workers[number % 2]
+        worker.counts.clear()
+        clean = [worker.text(text) for text in part]
+        news = worker.news()
+        if worker.renumber(news, parent.learn(news)):
+            worker.counts.clear()
+            clean = [worker.text(text) for text in part]
+            assert worker.news() == []
+        parent.absorb(worker.counts)
+        found.append(clean)
+    assert found == expected
+    assert parent.counts == serial.counts
+
+
+def test_too_many_secrets_share_a_mark() -> None:
+    redactor = Redactor(limit=2)
+    marks = [redactor.text(f"PASSWORD={name}") for name in "abcda"]
+    names = [mark.partition(":password:")[2] for mark in marks]
+    assert names == ["1]", "2]", "more]", "more]", "1]"]
+    assert Redactor().text(marks[2]) == marks[2]
+
+
+def test_a_redactor_goes_to_another_process() -> None:
+    redactor = Redactor(salt=b"s")
+    first = redactor.text("PASSWORD=a")
+    assert pickle.loads(pickle.dumps(redactor)).text("PASSWORD=a") == first
 
 
 def test_captured_logs_keep_what_checks_need(captures_root: Path | None) -> None:

@@ -13,12 +13,16 @@ Rungs 2 to 4 are inference. The intended configuration alone gives no host: it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from analyzer.attribution.order import HostOrder, Key, learn_orders
-from analyzer.tables.exchanges import Exchange, Gap
+from analyzer.tables.exchanges import OBJECT_REACH, Exchange, Gap
+from analyzer.tables.selection import is_one_of, rows_of
 from analyzer.tables.urls import DOCKER_HUB, DOCKER_HUB_HOST, upstream_host
 
 _GOOGLE = ("gcr.io", "pkg.dev", "googleapis.com")
@@ -58,49 +62,122 @@ class Configuration:
     mirrored: tuple[str, ...]
 
 
-def attribute_hosts(
-    exchanges: Sequence[Exchange], configuration: Configuration | None, *, cut: bool = False
-) -> list[Gap]:
-    """Give every request that names no host the one that the ladder finds, in place.
+class Ladder:
+    """The ladder over the requests of a log, which come twice: to learn the orders of hosts, and to be named.
 
     Args:
-        exchanges: The requests of a log in the order of their records.
         configuration: What was loaded, where that is known, else what was meant.
         cut: Lines are seen to be missing. Then a request without an answer may have had one, and does not show
             that the next request went to the next host: doubtful places give no host.
 
-    Returns:
-        What contradicts itself.
+    Attributes:
+        gaps: What contradicts itself.
     """
-    orders = learn_orders(exchanges)
-    gaps: list[Gap] = []
-    for order in orders.values():
-        for exchange in order.contradictions:
-            gaps.append(_gap("the order of hosts contradicts itself, so lines are missing", exchange))
-    nameless = [exchange for exchange in exchanges if exchange.host is None and exchange.action == "pull"]
-    learn_from_headers(nameless, orders)
-    for exchange in nameless:
-        if exchange.registry is None:
-            _by_headers_alone(exchange, configuration)
-        elif exchange.position is not None and not (cut and exchange.doubtful):
-            gaps.extend(_by_place(exchange, orders, configuration, cut))
-        elif _is_upstreams_own(exchange):
-            _name(
-                exchange,
-                upstream_host(exchange.registry),
-                f"the answer carries {exchange.registry}'s own headers",
-            )
-    _share_within_objects(nameless)
-    return gaps
+
+    def __init__(self, configuration: Configuration | None, *, cut: bool = False) -> None:
+        self.gaps: list[Gap] = []
+        self._configuration = configuration
+        self._cut = cut
+        self._orders: dict[Key, HostOrder] = {}
+        self._own_headers: dict[Key, dict[int, None]] = {}
+        self._challenged: dict[int, Exchange] = {}
+
+    def learn(self, batch: pa.RecordBatch) -> None:
+        """Learn from requests, in the order of their records, with the columns of ``OBSERVED``."""
+        learn_orders(self._orders, batch)
+        for exchange in _nameless(batch, headers_only=True):
+            if (
+                exchange.registry is not None
+                and exchange.position is not None
+                and _is_upstreams_own(exchange)
+            ):
+                places = self._own_headers.setdefault((exchange.epoch, exchange.registry), {})
+                places.setdefault(exchange.position)
+
+    def learned(self) -> None:
+        """All requests have come once."""
+        for order in self._orders.values():
+            self.gaps += order.contradictions
+        # a registry's own host stands where its headers were seen, unless a URL says who stands there
+        for key, positions in self._own_headers.items():
+            order = self._orders.setdefault(key, HostOrder())
+            for position in positions:
+                if order.upstream_at is None and position not in order.places:
+                    order.upstream_at = position
+
+    def name(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The requests, each that names no host with the one that the ladder finds."""
+        nameless = list(_nameless(batch))
+        for exchange in nameless:
+            if exchange.registry is None:
+                _by_headers_alone(exchange, self._configuration)
+            elif exchange.position is not None and not (self._cut and exchange.doubtful):
+                self.gaps += _by_place(exchange, self._orders, self._configuration, self._cut)
+            elif _is_upstreams_own(exchange):
+                why = f"the answer carries {exchange.registry}'s own headers"
+                _name(exchange, upstream_host(exchange.registry), why)
+            self._share_within_object(exchange)
+        if nameless:
+            self._forget(nameless[-1].record - OBJECT_REACH)
+        return _with_names(batch, [exchange for exchange in nameless if exchange.host is not None])
+
+    def _share_within_object(self, exchange: Exchange) -> None:
+        """After a challenge the same host is asked again for the same object."""
+        if exchange.object is None or (exchange.registry is not None and exchange.position is not None):
+            return
+        if exchange.status_code == 401 and exchange.host is not None:
+            self._challenged[exchange.object] = exchange
+        elif exchange.host is None and (earlier := self._challenged.pop(exchange.object, None)):
+            exchange.registry = earlier.registry
+            assert earlier.host is not None
+            _name(exchange, earlier.host, f"asked again after its challenge; {earlier.host_why}")
+
+    def _forget(self, before: int) -> None:
+        old = [key for key, exchange in self._challenged.items() if exchange.record < before]
+        for key in old:
+            del self._challenged[key]
 
 
-def learn_from_headers(nameless: Iterable[Exchange], orders: dict[Key, HostOrder]) -> None:
-    """Put a registry's own host at the place where its headers were seen, unless a URL says who stands there."""
-    for exchange in nameless:
-        if exchange.registry is not None and exchange.position is not None and _is_upstreams_own(exchange):
-            order = orders.setdefault((exchange.epoch, exchange.registry), HostOrder())
-            if order.upstream_at is None and exchange.position not in order.places:
-                order.upstream_at = exchange.position
+_READ = (
+    "record",
+    "line",
+    "source",
+    "stream",
+    "epoch",
+    "registry",
+    "object",
+    "position",
+    "status_code",
+    "fingerprint",
+    "doubtful",
+    "last",
+)
+
+
+def _nameless(batch: pa.RecordBatch, *, headers_only: bool = False) -> Iterator[Exchange]:
+    """The pulls without a host, as far as the ladder needs them."""
+    mask = pc.and_(is_one_of(batch.column("action"), ("pull",)), pc.is_null(batch.column("host")))
+    if headers_only:
+        mask = pc.and_(mask, pc.is_valid(batch.column("fingerprint")))
+    for row in rows_of(batch, mask, _READ):
+        yield Exchange(time=None, trace_id=None, span_id=None, span=None, method=None, **row)
+
+
+_NAMED = ("host", "host_why", "scheme", "registry", "host_evidence", "role")
+
+
+def _with_names(batch: pa.RecordBatch, named: Sequence[Exchange]) -> pa.RecordBatch:
+    """The requests with what the ladder found of some of them."""
+    if not named:
+        return batch
+    found = pa.array([exchange.record for exchange in named], pa.int64())
+    mask = pc.is_in(batch.column("record"), value_set=found)
+    for name in _NAMED:
+        place = batch.schema.get_field_index(name)
+        values = pa.array([getattr(exchange, name) for exchange in named], pa.string())
+        column = pc.replace_with_mask(batch.column(place), mask, values)
+        batch = batch.set_column(place, batch.schema.field(place), column)
+    return batch
 
 
 def _is_upstreams_own(exchange: Exchange) -> bool:
@@ -193,20 +270,6 @@ def _speaks_for(mark: str, host: str) -> bool:
     if mark == "google":
         return name.endswith(_GOOGLE)
     return mark in (f"realm:{host}", f"realm:{name}")
-
-
-def _share_within_objects(nameless: Iterable[Exchange]) -> None:
-    """After a challenge the same host is asked again for the same object."""
-    challenged: dict[int, Exchange] = {}
-    for exchange in nameless:
-        if exchange.object is None or (exchange.registry is not None and exchange.position is not None):
-            continue
-        if exchange.status_code == 401 and exchange.host is not None:
-            challenged[exchange.object] = exchange
-        elif exchange.host is None and (earlier := challenged.pop(exchange.object, None)):
-            exchange.registry = earlier.registry
-            assert earlier.host is not None
-            _name(exchange, earlier.host, f"asked again after its challenge; {earlier.host_why}")
 
 
 def _name(exchange: Exchange, host: str, why: str) -> None:

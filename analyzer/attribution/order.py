@@ -8,10 +8,13 @@ configuration plays no part here: a misspelt key leaves the same lines as a righ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from analyzer.tables.exchanges import Exchange
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analyzer.tables.exchanges import Gap
+from analyzer.tables.selection import is_one_of
 
 Key = tuple[int, str]
 """Start of the daemon, registry."""
@@ -19,9 +22,9 @@ Key = tuple[int, str]
 
 @dataclass(slots=True)
 class Place:
-    """What is known of one place in the order: the hosts seen there, and the first record that shows each."""
+    """What is known of one place in the order: the hosts seen there, and the request that first shows each."""
 
-    seen: dict[str, Exchange] = field(default_factory=dict)
+    seen: dict[str, Gap] = field(default_factory=dict)
     scheme: str | None = None
 
 
@@ -37,15 +40,21 @@ class HostOrder:
     places: dict[int, Place] = field(default_factory=dict)
     upstream_at: int | None = None
 
-    def learn(self, exchange: Exchange) -> None:
-        """Take a request whose host and place are both told by the log."""
-        if exchange.position is None or exchange.host is None:
-            return
-        place = self.places.setdefault(exchange.position, Place())
-        place.seen.setdefault(exchange.host, exchange)
-        place.scheme = exchange.scheme or place.scheme
-        if exchange.mirror is False and self.upstream_at is None:
-            self.upstream_at = exchange.position
+    def learn(self, position: int, host: str, scheme: str | None, mirror: bool | None, at: Gap) -> None:
+        """Take a request whose host and place are both told by the log.
+
+        Args:
+            position: The place.
+            host: The host.
+            scheme: http or https, where known.
+            mirror: Whether its URL names another registry than its host.
+            at: What to say if another host was seen there before.
+        """
+        place = self.places.setdefault(position, Place())
+        place.seen.setdefault(host, at)
+        place.scheme = scheme or place.scheme
+        if mirror is False and self.upstream_at is None:
+            self.upstream_at = position
 
     def host_at(self, position: int) -> str | None:
         """The host at a place; None where none, or more than one, was seen there."""
@@ -55,13 +64,13 @@ class HostOrder:
         return next(iter(place.seen))
 
     @property
-    def contradictions(self) -> list[Exchange]:
-        """The later requests of places where two hosts were seen: one start has one order, so lines are missing."""
+    def contradictions(self) -> list[Gap]:
+        """Places where two hosts were seen: one start has one order, so lines are missing before the later one."""
         return [
-            exchange
+            gap
             for place in self.places.values()
             if len(place.seen) > 1
-            for exchange in list(place.seen.values())[1:]
+            for gap in list(place.seen.values())[1:]
         ]
 
     def agrees_with(self, hosts: list[str]) -> bool:
@@ -80,10 +89,37 @@ class HostOrder:
         return ", ".join(self.host_at(position) or "?" for position in sorted(self.places))
 
 
-def learn_orders(exchanges: Iterable[Exchange]) -> dict[Key, HostOrder]:
-    """The orders that the requests of a log show."""
-    orders: dict[Key, HostOrder] = {}
-    for exchange in exchanges:
-        if exchange.registry is not None and exchange.action == "pull" and exchange.host is not None:
-            orders.setdefault((exchange.epoch, exchange.registry), HostOrder()).learn(exchange)
-    return orders
+_KEYS = ["epoch", "registry", "position", "host", "scheme", "mirror"]
+
+
+def learn_orders(orders: dict[Key, HostOrder], batch: pa.RecordBatch) -> None:
+    """Learn the orders that requests show.
+
+    Args:
+        orders: What is known so far; it grows.
+        batch: Requests in the order of their records, with the columns of ``OBSERVED``; those before them were
+            learned before.
+    """
+    told = pc.and_(is_one_of(batch.column("action"), ("pull",)), pc.is_valid(batch.column("host")))
+    told = pc.and_(
+        told, pc.and_(pc.is_valid(batch.column("registry")), pc.is_valid(batch.column("position")))
+    )
+    shown = batch.filter(told)
+    if shown.num_rows == 0:
+        return
+    numbered = pa.Table.from_batches([shown.select([*_KEYS, "record"])])
+    # each order, place and host once, at the first and at the last request that shows it
+    groups = numbered.group_by(_KEYS, use_threads=False).aggregate([("record", "min"), ("record", "max")])
+    rows = groups.to_pylist()
+    at = dict(zip(shown.column("record").to_pylist(), range(shown.num_rows), strict=True))
+    for row in sorted(rows, key=lambda row: int(row["record_min"])):
+        first = shown.slice(at[row["record_min"]], 1).select(["record", "line", "source", "stream"])
+        gap = Gap(CONTRADICTION, **first.to_pylist()[0])
+        order = orders.setdefault((row["epoch"], row["registry"]), HostOrder())
+        order.learn(row["position"], row["host"], row["scheme"], row["mirror"], gap)
+    for row in sorted(rows, key=lambda row: int(row["record_max"])):
+        place = orders[row["epoch"], row["registry"]].places[row["position"]]
+        place.scheme = row["scheme"] or place.scheme
+
+
+CONTRADICTION = "the order of hosts contradicts itself, so lines are missing"

@@ -16,6 +16,7 @@ _COLUMNS = (
     Column("reference", pa.string(), "the reference it was fetched for, where known"),
     Column("kind", pa.string(), "resolve, index, manifest, config or layer (of a push: also upload)"),
     Column("digest", pa.string(), "the object's digest, where known"),
+    Column("time", pa.timestamp("ns", tz="UTC"), "when it was first asked for"),
     Column("trace_id", pa.string(), "the build's trace"),
     Column("span_id", pa.string(), "the span that asked"),
     Column("source", pa.string(), "the log"),

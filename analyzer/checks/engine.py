@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from analyzer.checks.messages import clean
 from analyzer.limits import LIMITS
+from analyzer.tables.spool import Rows, coarse_times
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,14 +78,9 @@ class SqlError(Exception):
 
 def _with_reckonable_times(table: pa.Table) -> pa.Table:
     """The table with times in microseconds: DuckDB can neither subtract nor truncate nanoseconds with a zone."""
-    import pyarrow as pa
-
-    for place, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            coarse = pa.timestamp("us", field.type.tz)
-            table = table.set_column(
-                place, pa.field(field.name, coarse), table.column(place).cast(coarse, safe=False)
-            )
+    for place, field in enumerate(coarse_times(table.schema)):
+        if not field.type.equals(table.schema.field(place).type):
+            table = table.set_column(place, field, table.column(place).cast(field.type, safe=False))
     return table
 
 
@@ -92,14 +88,14 @@ class Engine:
     """A database of tables that can be asked and not changed.
 
     Args:
-        tables: Arrow tables by name; they are read in place.
+        tables: Arrow tables and spooled rows by name; they are read in place.
         seconds: Time that a statement may take.
         memory: Memory that the database may take, in DuckDB's notation.
     """
 
     def __init__(
         self,
-        tables: Mapping[str, pa.Table],
+        tables: Mapping[str, pa.Table | Rows],
         *,
         seconds: float = LIMITS.rule_seconds,
         memory: str = LIMITS.rule_memory,
@@ -112,9 +108,24 @@ class Engine:
         self._select = duckdb.StatementType.SELECT
         self._database = _database(memory)
         self._connection: duckdb.DuckDBPyConnection = self._database.cursor()
+        self._tables = dict(tables)  # the file of spooled rows goes with its last owner
         for name, table in tables.items():
-            # a temporary view: no other connection sees it
-            self._connection.register(name, _with_reckonable_times(table))
+            self._register(name, table)
+
+    def _register(self, name: str, table: pa.Table | Rows) -> None:
+        """Show a table as a temporary view, which no other connection sees."""
+        if isinstance(table, Rows) and not table.in_memory:
+            self._connection.register(f"_spooled_{name}", table.relation(coarse_times=True))
+            nothing = ", ".join(["NULL"] * len(table.schema))
+            # DuckDB takes what it streams for a single row, and would load it to join a small table to it. The
+            # second branch gives no rows, but DuckDB only knows that it has a fifth of so many.
+            self._connection.execute(
+                f'CREATE TEMP VIEW "{name}" AS SELECT * FROM "_spooled_{name}" '
+                f"UNION ALL SELECT {nothing} FROM range({table.num_rows}) WHERE random() > 2"
+            )
+            return
+        whole = table.table() if isinstance(table, Rows) else table
+        self._connection.register(name, _with_reckonable_times(whole))
 
     def __enter__(self) -> Engine:
         return self

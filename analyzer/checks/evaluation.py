@@ -24,6 +24,8 @@ from analyzer.limits import LIMITS
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from analyzer.tables.spool import Rows
+
 T = TypeVar("T")
 
 Locate = Callable[[int], "tuple[str, int] | None"]
@@ -37,6 +39,9 @@ _MISSING = {
 }
 _KEPT = ("subject", "records", "record", "evidence", "evidence_why", "file", "line")
 """Columns of the rows that mean something to every rule."""
+
+_LAST = 1 << 59
+"""After the number of every record; two bits stay for the place of a row, one for rows without a record."""
 
 _NOT_IN_EXCERPTS = ("startup", "complete")
 _HIDING = ("debug", "complete", "startup")
@@ -56,7 +61,7 @@ class _Judged:
 
 
 def evaluate(
-    tables: Mapping[str, pa.Table],
+    tables: Mapping[str, pa.Table | Rows],
     rules: Sequence[Rule],
     *,
     require_proof: bool = False,
@@ -65,7 +70,7 @@ def evaluate(
     """Judge the tables by rules.
 
     Args:
-        tables: The tables by name; a known table that is missing counts as empty.
+        tables: The tables by name, those beyond memory as spooled rows; a known table that is missing counts as empty.
         rules: The rules, in the order of the results.
         require_proof: A pass by inference is only unknown.
         locate: Gives the source and line of a record; without it findings name records only.
@@ -86,7 +91,7 @@ def evaluate(
 
 
 def run_query(
-    tables: Mapping[str, pa.Table],
+    tables: Mapping[str, pa.Table | Rows],
     sql: str,
     *,
     seconds: float = LIMITS.rule_seconds,
@@ -95,7 +100,7 @@ def run_query(
     """Ask the tables a question of one's own, in the same closed engine.
 
     Args:
-        tables: The tables by name; a known table that is missing counts as empty.
+        tables: The tables by name, those beyond memory as spooled rows; a known table that is missing counts as empty.
         sql: A single SELECT, in DuckDB's SQL.
         seconds: Time that it may take.
         memory: Memory that it may take, in DuckDB's notation.
@@ -173,16 +178,21 @@ class _Evaluation:
             self.engine.require_select(self.rule.subjects)
             return self.engine.rows(
                 f"SELECT CAST(subject AS VARCHAR) AS _subject, * FROM (\n{self.rule.subjects}\n) "
-                f"WHERE subject IS NOT NULL LIMIT {LIMITS.rule_rows}"
+                f"WHERE subject IS NOT NULL LIMIT {LIMITS.rule_subjects + 1}"
             )
 
+        rows = self._ask("subjects", ask)
+        if len(rows) > LIMITS.rule_subjects:
+            raise self._fault("subjects", f"more than {LIMITS.rule_subjects:,} subjects to judge")
         subjects: dict[str, dict[str, Any]] = {}
-        for row in self._ask("subjects", ask):
+        for row in rows:
             subjects.setdefault(row["_subject"], row)
         return subjects
 
     def _judged(self, subject: Mapping[str, Any]) -> dict[str, _Judged]:
         """The rows by subject. Only what verdict and message need is kept, and only the first few leave.
+
+        A rule that gives many rows is asked once more, since they do not all fit into memory.
 
         Args:
             subject: Any subject, for the columns that a message may name.
@@ -192,11 +202,13 @@ class _Evaluation:
         self._ask("rows", lambda: self.engine.require_select(rule.rows))
         self._ask("expect", lambda: self.engine.require_select(f"SELECT (\n{rule.expect}\n)"))
         kept = "|".join(dict.fromkeys((*named, *_KEPT)))
+        judged = (
+            f"SELECT CAST((\n{rule.expect}\n) AS BOOLEAN) AS _verdict, COLUMNS('(?i)^({kept})$') "
+            f"FROM (\n{rule.rows}\n) WHERE subject IS NOT NULL"
+        )
         try:
             self.engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE _judged AS SELECT CAST((\n{rule.expect}\n) AS BOOLEAN) AS "
-                f"_verdict, COLUMNS('(?i)^({kept})$') FROM (\n{rule.rows}\n) "
-                f"WHERE subject IS NOT NULL LIMIT {LIMITS.rule_rows + 1}"
+                f"CREATE OR REPLACE TEMP TABLE _judged AS {judged} LIMIT {LIMITS.rule_rows + 1}"
             )
         except SqlError as error:
             found = self._ask("rows", lambda: self.engine.columns(rule.rows))
@@ -208,44 +220,83 @@ class _Evaluation:
         for name in named:
             if name.lower() not in known:
                 raise self._fault("message", f"the rows have no column {name}")
-        return self._collect(columns)
+        (held,) = self.engine.rows("SELECT count(*) AS rows FROM _judged")
+        if held["rows"] <= LIMITS.rule_rows:
+            return self._collect(columns, "SELECT *, rowid AS _row FROM _judged")
+        self.engine.execute("DROP TABLE _judged")
+        return self._collect_many(columns, f"SELECT *, nextval('_rows') AS _row FROM (\n{judged}\n)")
 
-    def _collect(self, columns: Sequence[str]) -> dict[str, _Judged]:
-        """Count the rows by subject and verdict, and take the first of each."""
+    def _placed(self, columns: Sequence[str], judged: str) -> str:
+        """SQL of judged rows with what they are sorted by: place, first record and row."""
         records = "CAST(NULL AS BIGINT[])"
         if "records" in columns:
             records = "CAST(records AS BIGINT[])"
         elif "record" in columns:
             records = "CASE WHEN record IS NOT NULL THEN [CAST(record AS BIGINT)] END"
         evidence = "CAST(evidence AS VARCHAR)" if "evidence" in columns else f"'{self.rule.evidence}'"
+        return f"""
+            WITH named AS (
+                SELECT CAST(subject AS VARCHAR) AS _subject, {records} AS _records,
+                       {evidence} AS _evidence, * FROM ({judged})
+            ), ranked AS (
+                SELECT *, CASE _evidence WHEN 'proof' THEN 0 WHEN 'inference' THEN 1 ELSE 2 END AS _rank,
+                       list_min(_records) AS _first
+                FROM named
+            )
+            SELECT *, CASE WHEN _verdict = false THEN _rank ELSE -_rank END AS _place FROM ranked"""
+
+    def _collect(self, columns: Sequence[str], judged: str) -> dict[str, _Judged]:
+        """Count the rows by subject and verdict, and take the first of each."""
         rows = self._ask(
             "rows",
             lambda: self.engine.rows(
-                f"""WITH named AS (
-                    SELECT CAST(subject AS VARCHAR) AS _subject, {records} AS _records,
-                           {evidence} AS _evidence, rowid AS _row, * FROM _judged
-                ), ranked AS (
-                    SELECT *, CASE _evidence WHEN 'proof' THEN 0 WHEN 'inference' THEN 1 ELSE 2 END AS _rank
-                    FROM named
-                ), placed AS (
-                    SELECT *, CASE WHEN _verdict = false THEN _rank ELSE -_rank END AS _place FROM ranked
-                )
-                SELECT *, count(*) OVER same AS _count FROM placed
+                f"""SELECT *, count(*) OVER same AS _count FROM ({self._placed(columns, judged)})
                 WINDOW same AS (PARTITION BY _subject, _verdict)
                 QUALIFY row_number() OVER (PARTITION BY _subject, _verdict
-                                           ORDER BY _place, list_min(_records) NULLS LAST, _row)
+                                           ORDER BY _place, _first NULLS LAST, _row)
                     <= {LIMITS.finding_lines}
-                ORDER BY _place, list_min(_records) NULLS LAST, _row"""
+                ORDER BY _place, _first NULLS LAST, _row"""
             ),
         )
-        judged: dict[str, _Judged] = {}
-        for row in rows:
-            part, verdict = judged.setdefault(row["_subject"], _Judged()), row["_verdict"]
-            part.count[verdict] = row["_count"]
-            part.rows.setdefault(verdict, []).append(row)
-        if sum(count for part in judged.values() for count in part.count.values()) > LIMITS.rule_rows:
-            raise self._fault("rows", f"more than {LIMITS.rule_rows:,} rows to judge")
-        return judged
+        return _by_subject(rows)
+
+    def _collect_many(self, columns: Sequence[str], judged: str) -> dict[str, _Judged]:
+        """The same in two passes: how far in the order the first rows reach, then those rows.
+
+        Place and first record make one number, since DuckDB finds the least numbers in little memory, but keeps
+        whatever else it is to find the least of. Rows without a record come after the others, in their order.
+        """
+        placed = f"""
+            SELECT *, (CAST(_place AS BIGINT) + 2) * {2 * _LAST}
+                      + CASE WHEN _first IS NULL THEN {_LAST} + _row
+                             ELSE least(greatest(_first, 0), {_LAST - 1}) END AS _key
+            FROM ({self._placed(columns, judged)})"""
+        # a sequence counts rows as they come, where row_number() would collect them all behind a join
+        self.engine.execute("CREATE OR REPLACE TEMP SEQUENCE _rows")
+        self._ask(
+            "rows",
+            lambda: self.engine.execute(
+                f"""CREATE OR REPLACE TEMP TABLE _reach AS
+                SELECT _subject, _verdict, count(*) AS _count, list_max(min(_key, {LIMITS.finding_lines})) AS _last
+                FROM ({placed}) GROUP BY _subject, _verdict"""
+            ),
+        )
+        first = f"""
+            SELECT placed.*, _count FROM ({placed}) AS placed JOIN _reach
+            ON placed._subject = _reach._subject AND placed._verdict IS NOT DISTINCT FROM _reach._verdict
+            WHERE _key <= _last"""
+        self.engine.execute("CREATE OR REPLACE TEMP SEQUENCE _rows")
+        rows = self._ask(
+            "rows",
+            lambda: self.engine.rows(
+                f"""{first}
+                QUALIFY row_number() OVER (PARTITION BY _reach._subject, _reach._verdict
+                                           ORDER BY _place, _first NULLS LAST, _row)
+                    <= {LIMITS.finding_lines}
+                ORDER BY _place, _first NULLS LAST, _row"""
+            ),
+        )
+        return _by_subject(rows)
 
     def _verdict(self, subject: str, row: Mapping[str, Any], judged: _Judged | None) -> Finding:
         if judged is None:
@@ -346,12 +397,28 @@ class _Evaluation:
         return source, tuple(lines[: LIMITS.finding_lines])
 
 
-def _named(tables: Mapping[str, pa.Table], rules: Iterable[Rule]) -> dict[str, pa.Table]:
+def _named(tables: Mapping[str, pa.Table | Rows], rules: Iterable[Rule]) -> dict[str, pa.Table | Rows]:
     """The tables that the rules name; a table that nobody asks costs a millisecond of start-up too."""
+    asked = tables_asked(rules)
+    return {name: table for name, table in tables.items() if name.lower() in asked}
+
+
+def tables_asked(rules: Iterable[Rule]) -> set[str]:
+    """The words of the rules' SQL, among which are the names of the tables that they need."""
     words = {"coverage", "context"}
     for rule in rules:
         words.update(re.findall(r"\w+", f"{rule.subjects} {rule.rows} {rule.expect}".lower()))
-    return {name: table for name, table in tables.items() if name.lower() in words}
+    return words
+
+
+def _by_subject(rows: Iterable[dict[str, Any]]) -> dict[str, _Judged]:
+    """Rows by subject and verdict, in their order."""
+    judged: dict[str, _Judged] = {}
+    for row in rows:
+        part, verdict = judged.setdefault(row["_subject"], _Judged()), row["_verdict"]
+        part.count[verdict] = row["_count"]
+        part.rows.setdefault(verdict, []).append(row)
+    return judged
 
 
 def _gap_reasons(coverage: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from analyzer.tables.schema import Column, TableSpec
+from analyzer.tables.spool import Rows
 
 CONTEXT = TableSpec(
     name="context",
@@ -45,12 +46,14 @@ def known_specs() -> dict[str, TableSpec]:
     return {spec.name: spec for spec in (LINT, CONTEXT, *tables.SPECS, *intent.SPECS, *attribution.SPECS)}
 
 
-def complete(tables: Mapping[str, pa.Table], *, require_proof: bool = False) -> dict[str, pa.Table]:
+def complete(
+    tables: Mapping[str, pa.Table | Rows], *, require_proof: bool = False
+) -> dict[str, pa.Table | Rows]:
     """The tables, with those that are missing added without rows, and one row of `context`.
 
     A configuration always has a host for docker.io, so `intended_hosts` tells whether there is one.
     """
-    whole = dict(tables)
+    whole: dict[str, pa.Table | Rows] = dict(tables)
     for name, spec in known_specs().items():
         if name not in whole:
             # not Schema.empty_table(): that imports pandas

@@ -41,17 +41,21 @@ def run(
         bool, typer.Option("--require-proof", help="Take a pass by inference for unknown.")
     ] = False,
     no_redact: options.NoRedact = False,
+    jobs: options.Jobs = None,
+    cluster: options.Cluster = None,
 ) -> int:
     """Check a log against its configuration.
 
     Says what failed, by which lines of the log, and what to do about it.
 
+    Several sources are judged one by one; one that cannot be read is a finding, and the code is 2.
+
     Exit codes: 0 nothing failed and nothing is unknown; 1 a failure at or above --fail-on; 3 no such
     failure, but an error rule is unknown, or the input held no BuildKit record; 2 usage, unreadable input,
     a bad rule or configuration.
     """
-    from analyzer.cli.output import open_output, show_progress
-    from analyzer.cli.pipeline import read_config, read_intended, read_log
+    from analyzer.cli.output import open_output, show_progress, warn
+    from analyzer.cli.pipeline import cores, open_found, read_config, read_intended
     from analyzer.cli.startup import spare_pandas
     from analyzer.reports import find_writer, unknown_name
 
@@ -61,22 +65,18 @@ def run(
     meant, given = read_intended(config, daemon_flags), read_config(effective)
 
     spare_pandas()
-    from analyzer import api
+    from analyzer.api import conclude_report
     from analyzer.checks import load_rules
+    from analyzer.fleet import Question, judge_sources
 
     chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
-    log = read_log(sources, redact=not no_redact)
-    with show_progress("checking"):
-        report = api.check(
-            log,
-            meant,
-            rules=chosen,
-            effective=given,
-            version=buildkit_version,
-            require_proof=require_proof,
-            fail_on=fail_on,
-            allow_unknown=allow_unknown,
+    question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact)
+    found = open_found(sources)
+    with show_progress("checking", [one.name for one in found]) as progress:
+        judged = judge_sources(
+            found, question, jobs=jobs or cores(), cluster=cluster, progress=progress, warn=warn
         )
+    report = conclude_report(judged, fail_on=fail_on, allow_unknown=allow_unknown)
     with open_output(output) as stream:
         write(report, stream)
     return int(report.exit_code)

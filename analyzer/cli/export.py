@@ -22,22 +22,61 @@ def run(
         str, typer.Option("--format", "-f", metavar="FORMAT", help="parquet, csv, json (lines) or duckdb.")
     ] = "parquet",
     no_redact: options.NoRedact = False,
+    jobs: options.Jobs = None,
+    cluster: options.Cluster = None,
 ) -> int:
     """Write all tables as files.
 
-    The default is a Parquet dataset with a folder a table; `--format` has CSV, JSON lines and a DuckDB file.
+    The default is a Parquet dataset: a folder a table, partitioned by date and builder, the verdicts of the
+    built-in rules in `findings` (docs/datasets.md). `--format` has CSV, JSON lines and a DuckDB file.
     """
-    from analyzer.cli.output import show_progress
-    from analyzer.cli.pipeline import named_tables, read_seen
+    from analyzer.cli import pipeline
+    from analyzer.cli.output import show_progress, warn
+    from analyzer.cli.startup import spare_pandas
+    from analyzer.errors import UsageError
     from analyzer.reports import unknown_name
     from analyzer.reports.export import EXPORT_FORMATS, write_export
 
     if format_ not in EXPORT_FORMATS:
-        raise unknown_name("format", format_, tuple(EXPORT_FORMATS))
-    seen = read_seen(
-        sources, config=config, effective=effective, version=buildkit_version, redact=not no_redact
-    )
-    with show_progress(f"writing {target}"):
-        rows = write_export(target, named_tables(seen), format_)
+        raise unknown_name("format", format_, EXPORT_FORMATS)
+    if format_ != "parquet":
+        if cluster is not None:
+            raise UsageError("a cluster writes Parquet only", where="--cluster")
+        seen = pipeline.read_seen(
+            sources,
+            config=config,
+            effective=effective,
+            version=buildkit_version,
+            redact=not no_redact,
+            jobs=jobs,
+        )
+        with show_progress(f"writing {target}"):
+            rows = write_export(target, pipeline.named_tables(seen), format_, redacted=not no_redact)
+        return _tell(rows)
+
+    spare_pandas()
+    from analyzer.checks import load_rules
+    from analyzer.fleet import Question, export_sources
+
+    meant, given = pipeline.read_config(config), pipeline.read_config(effective)
+    question = Question(load_rules(), meant, given, buildkit_version, redact=not no_redact)
+    found = pipeline.open_found(sources)
+    with show_progress("exporting", [one.name for one in found]) as progress:
+        rows, judged = export_sources(
+            found,
+            target,
+            question,
+            jobs=jobs or pipeline.cores(),
+            cluster=cluster,
+            progress=progress,
+            warn=warn,
+        )
+    unread = [one.info for one in judged if not one.readable]
+    for info in unread:
+        warn(f"{info.name}: {info.damaged}")
+    return _tell(rows) or (2 if unread else 0)
+
+
+def _tell(rows: dict[str, int]) -> int:
     typer.echo(f"{len(rows)} tables, {sum(rows.values()):,} rows", err=True)
     return 0

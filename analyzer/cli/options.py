@@ -11,7 +11,10 @@ import typer
 
 Sources = Annotated[
     list[str],
-    typer.Argument(metavar="SOURCE", help="A log: a path, `-`, a compressed file, or a folder of logs."),
+    typer.Argument(
+        metavar="SOURCE",
+        help="A log: a path, `-`, a compressed file, a folder, a URL (s3://...), or a pattern of these.",
+    ),
 ]
 Config = Annotated[
     str | None,
@@ -44,6 +47,18 @@ BuildkitVersion = Annotated[
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Where the result goes; `-` is standard output."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, metavar="N", help="Processes that read a large log; default: the cores."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="ADDRESS", help="Let a Dask cluster read the sources: tcp://host:8786."
+    ),
 ]
 NoRedact = Annotated[
     bool,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -31,25 +31,41 @@ def open_output(path: str) -> Iterator[TextIO]:
         yield stream
 
 
+def warn(text: str) -> None:
+    """Tell a user something that does not end the command."""
+    import typer
+
+    from analyzer.reports.escaping import escape_terminal
+
+    typer.echo(f"warning: {escape_terminal(text)}", err=True)
+
+
 @contextmanager
-def show_progress(what: str) -> Iterator[None]:
+def show_progress(what: str, names: Sequence[str] = ()) -> Iterator[Callable[[int, int], None]]:
     """A sign of life on standard error while something takes its time; only where someone watches.
 
     Args:
         what: What is being done, in the form "reading a.log".
+        names: What it is done with.
+
+    Yields:
+        To be called with how many are done, of how many.
     """
+    if names:
+        what = f"{what} {names[0]}" if len(names) == 1 else f"{what} {len(names):,} sources"
     if sys.stderr is None or not sys.stderr.isatty():
-        yield
+        yield lambda done, of: None
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from analyzer.reports.escaping import escape_terminal
 
+    shown = escape_terminal(what)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(escape_terminal(what), total=None)
-        yield
+        task = progress.add_task(shown, total=None)
+        yield lambda done, of: progress.update(task, description=f"{shown}: {done:,} of {of:,}")
 
 
 def terminal_width(stream: TextIO) -> int | None:

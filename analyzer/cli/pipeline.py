@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from analyzer.api import Log, Seen
     from analyzer.intent import Config
     from analyzer.reports.export import Named
+    from analyzer.sources import Source, Unreadable
+    from analyzer.tables.spool import Rows
 
 
 def read_config(path: str | None) -> Config | None:
@@ -40,42 +43,69 @@ def read_intended(path: str | None, flags: Sequence[str] | None) -> Config | Non
     return config.with_flags(" ".join(flags))
 
 
-def read_log(sources: list[str], *, redact: bool = True) -> Log:
+def read_log(sources: list[str], *, redact: bool = True, jobs: int | None = None) -> Log:
     """The log in all the sources."""
     spare_pandas()
     from analyzer.api import read
 
     names = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
     with show_progress(f"reading {names}"):
-        return read(*sources, redact=redact)
+        return read(*sources, redact=redact, jobs=jobs or cores())
 
 
 def read_seen(
-    sources: list[str], *, config: str | None, effective: str | None, version: str | None, redact: bool = True
+    sources: list[str],
+    *,
+    config: str | None,
+    effective: str | None,
+    version: str | None,
+    redact: bool = True,
+    jobs: int | None = None,
 ) -> Seen:
     """What the log shows, each request with its host."""
     spare_pandas()
     from analyzer.api import attribute
 
     meant, given = read_config(config), read_config(effective)
-    log = read_log(sources, redact=redact)
+    log = read_log(sources, redact=redact, jobs=jobs)
     return attribute(log, meant, effective=given, version=version)
+
+
+def open_found(sources: list[str]) -> list[Source | Unreadable]:
+    """The sources that are named. Of several, one that cannot be read is told and does not end the others."""
+    from analyzer.sources import Unreadable, open_each
+
+    found = open_each(sources)
+    if not any(not isinstance(one, Unreadable) for one in found):
+        raise next(one.error for one in found if isinstance(one, Unreadable))
+    return found
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
 
 
 def named_tables(seen: Seen) -> Iterator[Named]:
     """Every table with its schema and batches; the records, which may be many, are streamed from the log."""
     from analyzer.records.schema import RECORDS
-    from analyzer.reports.export import named_tables as in_memory
+    from analyzer.relations import batches_of
 
     yield ("records", RECORDS, seen.log.batches())
-    yield from in_memory({name: table for name, table in seen.tables.items() if name != "records"})
+    for name in sorted(seen.tables):
+        rows = seen.tables.rows(name)
+        yield name, rows.schema, batches_of(rows)
 
 
-def tables_for(seen: Seen, sql: str) -> dict[str, pa.Table]:
-    """The tables that a query may name. The records are read into memory only for one that names them."""
-    tables = dict(seen.tables)
-    if re.search(r"\brecords\b", sql, re.IGNORECASE):
-        tables["records"] = seen.log.table("records")
+def tables_for(seen: Seen, sql: str) -> dict[str, pa.Table | Rows]:
+    """The tables that a query names; a word of it that is a table's name is enough."""
+    words = set(re.findall(r"\w+", sql.lower()))
+    tables = {name: seen.tables.rows(name) for name in seen.tables if name in words}
+    if "records" in words:
+        tables["records"] = seen.log.record_rows()
     return tables
 
 

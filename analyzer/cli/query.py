@@ -18,6 +18,7 @@ def run(
     ] = "terminal",
     output: options.Output = "-",
     no_redact: options.NoRedact = False,
+    jobs: options.Jobs = None,
 ) -> int:
     """Ask the tables a question in SQL.
 
@@ -29,7 +30,12 @@ def run(
 
     write = find_table_writer(format_)
     seen = read_seen(
-        sources, config=config, effective=effective, version=buildkit_version, redact=not no_redact
+        sources,
+        config=config,
+        effective=effective,
+        version=buildkit_version,
+        redact=not no_redact,
+        jobs=jobs,
     )
     from analyzer.checks import run_query
 

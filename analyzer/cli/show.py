@@ -20,6 +20,7 @@ def run(
     ] = "terminal",
     output: options.Output = "-",
     no_redact: options.NoRedact = False,
+    jobs: options.Jobs = None,
 ) -> int:
     """Show one table.
 
@@ -32,7 +33,12 @@ def run(
 
     write = find_table_writer(format_)
     seen = read_seen(
-        sources, config=config, effective=effective, version=buildkit_version, redact=not no_redact
+        sources,
+        config=config,
+        effective=effective,
+        version=buildkit_version,
+        redact=not no_redact,
+        jobs=jobs,
     )
     tables = {name: (schema, batches) for name, schema, batches in named_tables(seen)}
     if table not in tables:

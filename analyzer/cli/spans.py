@@ -17,6 +17,7 @@ def run(
     ] = "terminal",
     output: options.Output = "-",
     no_redact: options.NoRedact = False,
+    jobs: options.Jobs = None,
 ) -> int:
     """Show what each build did, as a tree.
 
@@ -30,7 +31,12 @@ def run(
     if format_ not in FORMATS:
         raise unknown_name("format", format_, FORMATS)
     seen = read_seen(
-        sources, config=config, effective=effective, version=buildkit_version, redact=not no_redact
+        sources,
+        config=config,
+        effective=effective,
+        version=buildkit_version,
+        redact=not no_redact,
+        jobs=jobs,
     )
     with open_output(output) as stream:
         write_spans(seen.tables, format_, stream)

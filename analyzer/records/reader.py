@@ -25,6 +25,9 @@ class RecordReader:
     Args:
         source: Name of the input, as ``records.source`` shows it.
         first_record: Number of the first record, so that several sources can share one numbering.
+        first_line: Number of the first line, where the reading begins inside the source.
+        first_offset: Position of the first byte there.
+        known: Names of services that were learnt before; it grows.
         chunk_bytes: How much to scan at once.
         limits: Caps on lines and blocks.
     """
@@ -34,14 +37,19 @@ class RecordReader:
         source: str,
         *,
         first_record: int = 0,
+        first_line: int = 1,
+        first_offset: int = 0,
+        known: set[bytes] | None = None,
         chunk_bytes: int = LIMITS.chunk_bytes,
         limits: Limits = LIMITS,
     ) -> None:
         self._source = source
         self._chunk_bytes = chunk_bytes
         self._limits = limits
-        self._place = Place(first_record)
+        self._place = Place(first_record, first_line, first_offset)
         self._framer = Framer(self._place, limits)
+        if known is not None:
+            self._framer.known = known
         self._fast = FastLane(limits)
         self._waiting: list[bytes] = []
         self._size = 0
@@ -52,6 +60,11 @@ class RecordReader:
         """Number that the next record will get."""
         return self._place.record
 
+    @property
+    def next_line(self) -> int:
+        """Number of the next physical line."""
+        return self._place.line
+
     def feed(self, data: bytes) -> Iterator[pa.RecordBatch]:
         """Takes the next bytes and gives the batches that they completed."""
         view = memoryview(data)
@@ -61,6 +74,16 @@ class RecordReader:
             self._size += len(piece)
             if self._size >= self._wanted:
                 yield from self._drain()
+
+    def pause(self) -> Iterator[pa.RecordBatch]:
+        """Gives the remaining batches of an input that ends before a record which another reader reads."""
+        data = b"".join(self._waiting)
+        self._waiting, self._size = [], 0
+        if data:
+            yield from self._read(data, before_record=True)
+        elif not self._framer.idle:
+            self._framer.close_block(before_record=True)
+            yield from self._flush()
 
     def finish(self) -> Iterator[pa.RecordBatch]:
         """Ends the input and gives the remaining batches."""

@@ -93,6 +93,8 @@ def exit_meaning(report: ReportLike) -> str:
         if report.summary.get("unknown"):
             return "nothing failed; what is unknown does not count as a failure"
         return "nothing failed and nothing is unknown"
+    if code == 2:
+        return "not every source could be read"
     if code == 3:
         if not any(r.verdict == "unknown" and r.rule.severity == "error" for r in report.results):
             return "the input held no BuildKit record"

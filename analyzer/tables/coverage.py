@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,9 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analyzer.tables.daemons import DaemonsBuilder
 from analyzer.tables.exchanges import Gap
 from analyzer.tables.schema import Column, TableSpec
-from analyzer.tables.selection import by_stream, int64s, is_one_of
+from analyzer.tables.sections import MOST_DAMAGED, Section, find_sections
+from analyzer.tables.selection import by_stream, int64_array, int64s
 from analyzer.tables.starts import Start
 
 GAP = pa.struct([("reason", pa.string()), ("record", pa.int64()), ("line", pa.int64())])
@@ -53,9 +54,6 @@ SPEC = TableSpec(
 
 _UNREADABLE = "lines that are cut or damaged"
 _TORN = "a stack without its beginning"
-_FRAMES = re.compile(r"\t|[\w./()*\[\]·-]+\n\t\S")
-"""A frame of a Go stack: a function and, after a tab, its file and line."""
-
 _NO_STARTUP = "the start-up lines are not all there"
 
 
@@ -63,6 +61,7 @@ _NO_STARTUP = "the start-up lines are not all there"
 class _Counts:
     """What is counted for one start while the log is read."""
 
+    first: int = -1
     records: int = 0
     lines: int = 0
     understood: int = 0
@@ -90,6 +89,16 @@ class DaemonLocator:
         place = bisect_right(firsts, record) - 1
         return numbers[place] if place >= 0 else None
 
+    def daemons_of(self, batch: pa.RecordBatch) -> pa.Array:
+        """The daemon's number of each row of a batch with source, stream and record; null for none."""
+        found = np.full(batch.num_rows, -1, np.int64)
+        records = int64s(batch.column("record"))
+        for key, rows in by_stream(batch):
+            firsts, numbers = self._starts.get(key, ([], []))
+            places = np.searchsorted(np.array(firsts, np.int64), records[rows], side="right") - 1
+            found[rows] = np.array([*numbers, -1], np.int64)[places]
+        return pc.if_else(pc.less(int64_array(found), 0), pa.scalar(None, pa.int64()), int64_array(found))
+
 
 class CoverageBuilder:
     """Counts records and lines per start, and states what each start can be asked."""
@@ -100,54 +109,32 @@ class CoverageBuilder:
         self._counts: dict[int, _Counts] = defaultdict(_Counts)
         self._ends_in_block: dict[tuple[str, str | None], bool] = {}
 
-    def update(self, batch: pa.RecordBatch, owners: pa.Array) -> None:
-        """Take a batch of records.
+    def update(self, batch: pa.RecordBatch, daemons: DaemonsBuilder) -> None:
+        """Take a batch of records, and let a builder of daemons take it too."""
+        sections, _ = find_sections(batch)
+        self.take(sections, daemons.take(sections))
+
+    def take(self, sections: Iterable[Section], owners: Iterable[int]) -> None:
+        """Take sections.
 
         Args:
-            batch: Records.
-            owners: The daemon of each, as `DaemonsBuilder.assign` gives them.
+            sections: Sections, those of a stream in the order of the input.
+            owners: The daemon of each, as `DaemonsBuilder.take` gives them.
         """
-        if batch.num_rows == 0:
-            return
-        owner, lines = int64s(owners), int64s(batch.column("lines"))
-        damaged = is_one_of(batch.column("status"), ("malformed", "truncated"))
-        strange = _mask(pc.or_(damaged, is_one_of(batch.column("form"), ("other",))))
-        plain = _mask(is_one_of(batch.column("form"), ("logfmt", "json", "terminal"))) & ~_mask(damaged)
-        for number in np.unique(owner).tolist():
-            mine = owner == number
-            counts = self._counts[number]
-            counts.records += int(mine.sum())
-            counts.lines += int(lines[mine].sum())
-            counts.understood += int((mine & plain).sum())
-            counts.lines_not_understood += int(lines[mine & strange].sum())
-        self._find_torn_blocks(batch, owner, strange)
-        places = np.flatnonzero(_mask(damaged)).tolist()
-        for place in places:
-            found = self._counts[int(owner[place])].damaged
-            if len(found) < _MOST_DAMAGED:
-                found.append((batch.column("record")[place].as_py(), batch.column("line")[place].as_py()))
-
-    def _find_torn_blocks(
-        self, batch: pa.RecordBatch, owner: np.ndarray[Any, Any], strange: np.ndarray[Any, Any]
-    ) -> None:
-        """Note blocks that begin in the middle of a stack: what stood before them is lost.
-
-        buildkitd writes an error and its stack at once (cmd/buildkitd/main.go), so no record comes in between.
-        """
-        stack = strange | _mask(is_one_of(batch.column("form"), ("stack",)))
-        if not stack.any() and not any(self._ends_in_block.values()):
-            return
-        for key, places in by_stream(batch):
-            mine = stack[places]
-            before = np.concatenate(([self._ends_in_block.get(key, False)], mine[:-1]))
-            for place in places[mine & ~before].tolist():
-                counts = self._counts[int(owner[place])]
-                text = batch.column("text")[place].as_py() or ""
-                if _FRAMES.match(text) and len(counts.torn) < _MOST_DAMAGED:
-                    counts.torn.append(
-                        (batch.column("record")[place].as_py(), batch.column("line")[place].as_py())
-                    )
-            self._ends_in_block[key] = bool(mine[-1])
+        for section, owner in zip(sections, owners, strict=True):
+            counts = self._counts[owner]
+            counts.first = section.first if counts.first < 0 else counts.first
+            counts.records += section.records
+            counts.lines += section.lines
+            counts.understood += section.understood
+            counts.lines_not_understood += section.lines_not_understood
+            counts.damaged += section.damaged[: MOST_DAMAGED - len(counts.damaged)]
+            key = (section.source, section.stream)
+            torn = section.torn
+            if section.torn_start is not None and not self._ends_in_block.get(key):
+                torn = [section.torn_start, *torn]
+            counts.torn += torn[: MOST_DAMAGED - len(counts.torn)]
+            self._ends_in_block[key] = section.ends_in_block
 
     def finish(
         self,
@@ -177,7 +164,7 @@ class CoverageBuilder:
             missing[locator.daemon_of(gap.source, gap.stream, gap.record)].append(gap)
         facts = {row["daemon"]: row for row in daemons.to_pylist()}
         rows = []
-        for provisional, counts in sorted(self._counts.items()):
+        for provisional, counts in sorted(self._counts.items(), key=lambda item: item[1].first):
             number = numbers[provisional]
             source, stream, tracing = describe[provisional]
             row: dict[str, Any] = {
@@ -196,9 +183,6 @@ class CoverageBuilder:
                 row |= _judge(facts[number], counts, seen[number], missing[number])
             rows.append(row)
         return SPEC.build(rows)
-
-
-_MOST_DAMAGED = 100
 
 
 def _judge(daemon: dict[str, Any], counts: _Counts, starts: list[Start], gaps: list[Gap]) -> dict[str, Any]:
@@ -224,10 +208,3 @@ def _judge(daemon: dict[str, Any], counts: _Counts, starts: list[Start], gaps: l
         "excerpt": excerpt,
         "gaps": found,
     }
-
-
-def _mask(column: pa.Array) -> np.ndarray[Any, Any]:
-    """Booleans as NumPy, without pandas; null reads as false."""
-    filled = pc.cast(pc.fill_null(column, False), pa.int8())
-    values = np.frombuffer(filled.buffers()[1], np.int8)[filled.offset : filled.offset + len(filled)]
-    return values.astype(bool)

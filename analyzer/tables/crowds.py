@@ -8,6 +8,7 @@ line ``checking and pushing to`` before them. Answers are matched to the oldest 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from analyzer.tables.events import Event
 from analyzer.tables.exchanges import Exchange, Ledger, kind_of_media_type, status_of
@@ -19,14 +20,13 @@ _FITS = {201: ("PUT", "POST"), 202: ("POST", "PATCH"), 206: ("GET",), 307: ("GET
 class Crowd:
     """The state of one such span."""
 
-    def __init__(self, ledger: Ledger, epoch: int) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.epoch = epoch
         self.waiting: list[Exchange] = []
-        self.answered: list[Exchange] = []
+        self.answered: dict[str | None, Exchange] = {}
         self.targets: list[RegistryURL] = []
         self.target: RegistryURL | None = None
-        self.again: dict[tuple[str | None, str | None], list[int]] = {}
+        self.again: dict[tuple[str | None, str | None], list[Exchange]] = {}
         self.uploads: dict[str | None, int] = {}
         self.counts: Counter[str] = Counter()
         self.last: Event | None = None
@@ -59,16 +59,28 @@ class Crowd:
 
     def finish(self) -> None:
         """No more events come for this span."""
-        answered = {exchange.accept: exchange for exchange in self.answered if exchange.action == "pull"}
-        for exchange in self.waiting:
-            heir = answered.get(exchange.accept)
-            if heir is not None and exchange.method == "GET" and exchange.record < heir.record:
-                exchange.object, exchange.closed = heir.object, True
+        self._give_up(self.waiting)
+        self.waiting = []
         if self.last is not None and self.counts["unauthorized"] < self.counts["401"]:
             self.ledger.gap("a 401 without the line that follows it", self.last)
 
+    def forget(self, before: int) -> None:
+        """Let go of what was asked before a record: memory must not grow with the log."""
+        self._give_up([exchange for exchange in self.waiting if exchange.record < before])
+        self.waiting = [exchange for exchange in self.waiting if exchange.record >= before]
+        for key, earlier in list(self.again.items()):
+            self.again[key] = [one for one in earlier if one.record >= before]
+
+    def _give_up(self, waiting: Sequence[Exchange]) -> None:
+        """Requests that got no answer belong to the object of the one that did."""
+        for exchange in waiting:
+            heir = self.answered.get(exchange.accept)
+            if heir is not None and exchange.method == "GET" and exchange.record < heir.record:
+                exchange.object, exchange.closed = heir.object, True
+            exchange.settled = True
+
     def _request(self, event: Event) -> None:
-        exchange = self.ledger.open(event, self.epoch)
+        exchange = self.ledger.open(event)
         method = exchange.method
         kind = kind_of_media_type(exchange.accept)
         if method in ("POST", "PUT", "PATCH") or (method == "HEAD" and self.targets):
@@ -81,7 +93,7 @@ class Crowd:
             key = (method, exchange.accept)
             earlier = self.again.get(key)
             if earlier:
-                exchange.object = earlier.pop(0)
+                exchange.object = earlier.pop(0).object
             else:
                 exchange.object = self.ledger.new_object()
         self.waiting.append(exchange)
@@ -109,20 +121,22 @@ class Crowd:
         exchange = self._match(event)
         if exchange is None:
             self.ledger.gap("an answer without its request", event)
-            exchange = self.ledger.open(event, self.epoch)
+            exchange = self.ledger.open(event)
             exchange.object = self.ledger.new_object()
             exchange.answer(event, "none")
         else:
             alone = len(self.waiting) == 1
             self.waiting.remove(exchange)
             exchange.answer(event, "exact" if alone else "inferred")
-            self.answered.append(exchange)
+            if exchange.action == "pull":
+                self.answered[exchange.accept] = exchange
+        exchange.settled = True
         if exchange.status_code == 401:
             self.counts["401"] += 1
         if exchange.good and exchange.kind == "resolve":
             self.counts["good resolve"] += 1
         if not exchange.good and exchange.action == "pull" and exchange.object is not None:
-            self.again.setdefault((exchange.method, exchange.accept), []).append(exchange.object)
+            self.again.setdefault((exchange.method, exchange.accept), []).append(exchange)
 
     def _match(self, event: Event) -> Exchange | None:
         """The waiting request that this answer fits: of GETs the newest, of others the oldest.
@@ -155,9 +169,9 @@ class Crowd:
         for exchange in self.waiting:
             if exchange.method == "HEAD":
                 exchange.fail(event)
+                exchange.settled = True
                 self.waiting.remove(exchange)
                 if exchange.object is not None and exchange.action == "pull":
-                    key = (exchange.method, exchange.accept)
-                    self.again.setdefault(key, []).append(exchange.object)
+                    self.again.setdefault((exchange.method, exchange.accept), []).append(exchange)
                 return
         self.ledger.gap("a failure without its request", event)

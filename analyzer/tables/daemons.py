@@ -10,23 +10,16 @@ containerd's version, or that the worker's labels lack a network (label since v0
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from analyzer.tables.lifetimes import (
-    AGENTS_READ,
-    AT_WORK,
-    Lifetime,
-    ends_with_words,
-    learn,
-    opening_line,
-    series_of_agent,
-)
+from analyzer.tables.lifetimes import Lifetime, learn, opening_line
 from analyzer.tables.schema import Column, TableSpec
-from analyzer.tables.selection import by_stream, int64_array, int64s, is_one_of, rows_of
+from analyzer.tables.sections import Section, find_sections
+from analyzer.tables.selection import int64_array
 
 SPEC = TableSpec(
     name="daemons",
@@ -63,16 +56,9 @@ SPEC = TableSpec(
     notes="Start-up lines are those of v0.9.3 to v0.32.2; a log that starts later has startup = false.",
 )
 
-# The interesting non-debug messages, for RE2: a superset of what `_Stream` looks at.
-_EVENTS = (
-    r"^(auto snapshotter|using |'debug' configuration|'trace' configuration|found |CDI setup error|TLS is "
-    r"|skipping |git source cannot|currently, only|running server on|stopping server|Starting up$"
-    r"|Docker daemon$|API listen on|Daemon shutdown complete|Processing signal |running in rootless mode)"
-)
-
 
 class DaemonsBuilder:
-    """Builds `daemons` from batches of records, and tells which daemon a record belongs to."""
+    """Builds `daemons` from sections of records, and tells which daemon each belongs to."""
 
     spec: ClassVar[TableSpec] = SPEC
 
@@ -87,18 +73,22 @@ class DaemonsBuilder:
     def assign(self, batch: pa.RecordBatch) -> pa.Array:
         """Take a batch, and say to which daemon each of its records belongs.
 
-        Call this or `update`, once a batch.
+        Call this, `update` or `take`, once a batch.
 
         Returns:
             An int64 a record: a provisional number, that `numbers` turns into the table's.
         """
-        owner = np.empty(batch.num_rows, dtype=np.int64)
-        if batch.num_rows:
-            events = self._events(batch)
-            records = int64s(batch.column("record"))
-            for key, rows in by_stream(batch):
-                self._take(key, rows, events, batch, records, owner)
-        return int64_array(owner)
+        sections, owner = find_sections(batch)
+        numbers = np.array(self.take(sections), np.int64)
+        return int64_array(numbers[owner] if len(numbers) else owner)
+
+    def take(self, sections: Iterable[Section]) -> list[int]:
+        """Take sections, those of a stream in the order of the input.
+
+        Returns:
+            The provisional number of the daemon of each.
+        """
+        return [self._take(section) for section in sections]
 
     def numbers(self) -> list[int | None]:
         """The table's number of each provisional number; null of what proved to be no daemon."""
@@ -122,94 +112,18 @@ class DaemonsBuilder:
         one = self._daemons[provisional]
         return one.source, one.stream, one.tracing
 
-    def _events(self, batch: pa.RecordBatch) -> dict[int, dict[str, Any]]:
-        """The rows that may change a daemon's phase, by their position in the batch."""
-        message = batch.column("message")
-        quiet = is_one_of(batch.column("level"), ("debug", "trace"))
-        # Debug lines are most of a log and none of them ends or starts anything; one tells of rootless mode.
-        loud = pc.or_(pc.invert(quiet), is_one_of(message, ("running in rootless mode",)))
-        named = pc.fill_null(
-            pc.match_substring_regex(pc.if_else(loud, message, pa.scalar(None, pa.string())), _EVENTS), False
-        )
-        fatal = is_one_of(batch.column("level"), ("fatal", "panic"))
-        raw = pc.and_(is_one_of(batch.column("form"), ("stack", "other")), pc.is_valid(batch.column("text")))
-        mask = pc.or_(pc.or_(named, fatal), raw)
-        places = pc.indices_nonzero(mask).to_pylist()
-        rows = rows_of(batch, mask, ["message", "level", "form", "text", "fields"])
-        return dict(zip(places, rows, strict=True))
-
-    def _take(
-        self,
-        key: tuple[str, str | None],
-        rows: np.ndarray[Any, Any],
-        events: dict[int, dict[str, Any]],
-        batch: pa.RecordBatch,
-        records: np.ndarray[Any, Any],
-        owner: np.ndarray[Any, Any],
-    ) -> None:
-        """Take the rows of one stream, cut where a new daemon starts."""
-        begin = 0
-        inside = np.flatnonzero(np.isin(rows, list(events))).tolist() if events else []
-        for place in inside:
-            event = events[int(rows[place])]
-            opening = opening_line(event)
-            if opening:
-                # Whether a new daemon starts depends on what the rows before it were: give them first.
-                self._give(key, rows[begin:place], batch, records, owner)
-                begin = place
-                index = self._current.get(key)
-                if index is None or self._daemons[index].ended_before(opening):
-                    self._open(key, int(records[rows[place]]))
-            elif key not in self._current:
-                self._open(key, int(records[rows[begin]]))
-            if ends_with_words(event):
-                # What follows the last words shows whether they were the last.
-                self._give(key, rows[begin : place + 1], batch, records, owner)
-                begin = place + 1
-            learn(self._daemons[self._current[key]], event, opening)
-        self._give(key, rows[begin:], batch, records, owner)
-
-    def _open(self, key: tuple[str, str | None], record: int) -> None:
-        self._daemons.append(Lifetime(key[0], key[1], record, record))
-        self._current[key] = len(self._daemons) - 1
-
-    def _give(
-        self,
-        key: tuple[str, str | None],
-        rows: np.ndarray[Any, Any],
-        batch: pa.RecordBatch,
-        records: np.ndarray[Any, Any],
-        owner: np.ndarray[Any, Any],
-    ) -> None:
-        """Give rows of the batch to the stream's daemon, and learn from them what needs no order."""
-        if len(rows) == 0:
-            return
-        if key not in self._current:
-            self._open(key, int(records[rows[0]]))
-        index = self._current[key]
+    def _take(self, section: Section) -> int:
+        key = (section.source, section.stream)
+        index = self._current.get(key)
+        opening = opening_line(section.event) if section.event else None
+        if index is None or (opening and self._daemons[index].ended_before(opening)):
+            self._daemons.append(Lifetime(*key, section.first, section.last))
+            index = self._current[key] = len(self._daemons) - 1
         one = self._daemons[index]
-        owner[rows] = index
-        one.last = int(records[rows[-1]])
-        one.records += len(rows)
-        whole = len(rows) == int(rows[-1]) - int(rows[0]) + 1
-        part = batch.slice(int(rows[0]), len(rows)) if whole else batch.take(int64_array(rows))
-        one.tracing = one.tracing or part.column("trace_id").null_count < part.num_rows
-        level = part.column("level")
-        one.levelled = one.levelled or level.null_count < part.num_rows
-        one.debug = one.debug or bool(pc.any(is_one_of(level, ("debug", "trace"))).as_py())
-        if pc.any(is_one_of(part.column("message"), AT_WORK)).as_py():
-            one.work()
-        if one.agents_read < AGENTS_READ:
-            self._read_agents(one, part)
-
-    def _read_agents(self, one: Lifetime, part: pa.RecordBatch) -> None:
-        requests = pc.indices_nonzero(is_one_of(part.column("message"), ("do request",)))
-        requests = requests.slice(0, AGENTS_READ - one.agents_read)
-        for pairs in part.column("fields").take(requests).to_pylist():
-            agent = dict(pairs or ()).get("request.header.user-agent") or ""
-            one.agents_read += 1
-            if series := series_of_agent(agent):
-                one.agents[series] += 1
+        if section.event:
+            learn(one, section.event, opening)
+        one.take(section)
+        return index
 
 
 def _row(number: int, one: Lifetime) -> dict[str, Any]:

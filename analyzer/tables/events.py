@@ -9,10 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from analyzer.tables.pairs import find_pairs
+from analyzer.tables.selection import (
+    codes_of,
+    int64_array,
+    int64s,
+    is_one_of,
+    starts_with_any,
+    texts,
+    truths,
+)
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 EXACT = (
     "resolving",
@@ -43,8 +57,6 @@ PREFIXES = (
     "found ",
     "/moby.buildkit.v1.",
 )
-_PREFIX_PATTERN = "^(?:" + "|".join(prefix.replace(".", r"\.") for prefix in PREFIXES) + ")"
-_EXACT_SET = pa.array(EXACT, pa.string())
 
 WANTED = frozenset(
     {
@@ -108,63 +120,141 @@ class Event:
     fields: dict[str, str]
 
 
-def _texts(column: pa.Array) -> list[str | None]:
-    values: list[str | None] = column.to_pylist()
-    return values
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A request for a layer and its good answer, which stood beside each other in their span.
 
-
-def select_events(batch: pa.RecordBatch) -> Iterator[Event]:
-    """The events of a batch of records, in its order.
-
-    Args:
-        batch: Records, as ``analyzer.records.schema.RECORDS``.
+    Attributes:
+        request: The request.
+        answer: The answer.
+        layer: Record and line of the `fetching layer` before the request, None without one.
     """
+
+    request: Event
+    answer: Event
+    layer: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The events of a batch as columns: small, and cheap to hand from one process to another.
+
+    Attributes:
+        columns: record, line, source, stream, time, level, message, trace_id, span_id, span, error of each.
+        rows: The event of each field, ascending.
+        keys: The field's key, an index into ``names``.
+        names: Keys of `WANTED`.
+        values: The field's value.
+        answers: For the request of a pair its answer, else -1.
+        layers: For the request of a pair that was announced the record and line of that, else -1.
+    """
+
+    columns: pa.RecordBatch
+    rows: Numbers
+    keys: Numbers
+    names: list[str]
+    values: pa.Array
+    answers: Numbers
+    layers: tuple[Numbers, Numbers]
+
+    def __iter__(self) -> Iterator[Event | Pair]:
+        """The events, in the order of their records; a pair stands where its request stood."""
+        events = self._events()
+        if (self.answers < 0).all():
+            yield from events
+            return
+        answers = self.answers.tolist()
+        taken = set(answers)
+        records, lines = (column.tolist() for column in self.layers)
+        for place, (event, answer) in enumerate(zip(events, answers, strict=True)):
+            if answer >= 0:
+                layer = (records[place], lines[place]) if records[place] >= 0 else None
+                yield Pair(event, events[answer], layer)
+            elif place not in taken:
+                yield event
+
+    def _events(self) -> list[Event]:
+        columns = self.columns
+        fields: list[dict[str, str]] = [{} for _ in range(columns.num_rows)]
+        names = self.names
+        entries = zip(self.rows.tolist(), self.keys.tolist(), self.values.to_pylist(), strict=True)
+        for row, key, value in entries:
+            fields[row][names[key]] = value
+        return list(
+            map(
+                Event,
+                columns.column("record").to_pylist(),
+                columns.column("line").to_pylist(),
+                texts(columns.column("source")),
+                texts(columns.column("stream")),
+                columns.column("time").to_pylist(),
+                texts(columns.column("level")),
+                texts(columns.column("message")),
+                columns.column("trace_id").to_pylist(),
+                columns.column("span_id").to_pylist(),
+                texts(columns.column("span")),
+                columns.column("error").to_pylist(),
+                fields,
+            )
+        )
+
+
+_COLUMNS = (
+    "record",
+    "line",
+    "source",
+    "stream",
+    "time",
+    "level",
+    "message",
+    "trace_id",
+    "span_id",
+    "span",
+    "error",
+)
+
+
+def pick_events(batch: pa.RecordBatch) -> Picked:
+    """The events of a batch of records."""
     message = batch.column("message")
-    wanted = pc.or_kleene(
-        pc.is_in(message, value_set=_EXACT_SET), pc.match_substring_regex(message, _PREFIX_PATTERN)
+    chosen = pc.indices_nonzero(pc.or_(is_one_of(message, EXACT), starts_with_any(message, PREFIXES)))
+    columns = batch.select(list(_COLUMNS)).take(chosen)
+    place = columns.schema.get_field_index("time")
+    columns = columns.set_column(place, "time", columns.column("time").cast(pa.int64()))
+    rows, keys, names, values = _entries(batch.column("fields"), chosen)
+    answers, layers = find_pairs(columns, rows, keys, names, values)
+    told = tuple(
+        np.where(layers >= 0, int64s(columns.column(name))[layers], -1) for name in ("record", "line")
     )
-    picked = batch.filter(pc.fill_null(wanted, False))
-    rows = picked.num_rows
-    if not rows:
-        return
-    fields: list[dict[str, str]] = [{} for _ in range(rows)]
-    for row, key, value in _entries(picked.column("fields")):
-        fields[row][key] = value
-    columns = zip(
-        picked.column("record").to_pylist(),
-        picked.column("line").to_pylist(),
-        _texts(picked.column("source")),
-        _texts(picked.column("stream")),
-        picked.column("time").cast(pa.int64()).to_pylist(),
-        _texts(picked.column("level")),
-        _texts(picked.column("message")),
-        _texts(picked.column("trace_id")),
-        _texts(picked.column("span_id")),
-        _texts(picked.column("span")),
-        _texts(picked.column("error")),
-        fields,
-        strict=True,
+    # what announced a pair is told by its place; of a fetch only the digest is
+    kept = np.ones(columns.num_rows, np.bool_)
+    kept[layers[layers >= 0]] = False
+    of_fetch = truths(is_one_of(columns.column("message"), ("fetch",)))
+    digest = np.array([name == "digest" for name in names], np.bool_)[keys]
+    entries = kept[rows] & (digest | ~of_fetch[rows])
+    moved = np.cumsum(kept) - 1
+    columns = columns.take(int64_array(np.flatnonzero(kept)))
+    answers = np.where(answers >= 0, moved[answers], -1)[kept]
+    return Picked(
+        columns,
+        moved[rows[entries]],
+        keys[entries],
+        names,
+        values.take(int64_array(np.flatnonzero(entries))),
+        answers,
+        (told[0][kept], told[1][kept]),
     )
-    for values in columns:
-        yield Event(*values)
 
 
-def _entries(column: pa.MapArray) -> Iterator[tuple[int, str, str]]:
-    """Row, key and value of each wanted entry of a map column."""
+def _entries(column: pa.MapArray, rows: pa.Array) -> tuple[Numbers, Numbers, list[str], pa.Array]:
+    """Row, key, names of keys, and value of the wanted fields of some rows of a map column."""
     offsets = np.frombuffer(column.offsets.buffers()[1], np.int32)
-    offsets = offsets[column.offsets.offset : column.offsets.offset + len(column) + 1]
-    first, last = int(offsets[0]), int(offsets[-1])
-    if last == first:
-        return
-    encoded = column.keys.slice(first, last - first).dictionary_encode()
-    codes = np.frombuffer(encoded.indices.buffers()[1], np.int32)[: last - first]
-    names: list[str] = encoded.dictionary.to_pylist()
-    kept = np.array([name in WANTED for name in names], bool)[codes]
-    entries = np.flatnonzero(kept)
-    rows = np.searchsorted(offsets, entries + first, side="right") - 1
-    values = column.items.slice(first, last - first).take(
-        pa.Array.from_buffers(pa.int64(), len(entries), [None, pa.py_buffer(entries.astype(np.int64))])
-    )
-    texts: list[str] = values.to_pylist()
-    for row, code, value in zip(rows.tolist(), codes[entries].tolist(), texts, strict=True):
-        yield row, names[code], value
+    offsets = offsets[column.offsets.offset : column.offsets.offset + len(column) + 1].astype(np.int64)
+    chosen = int64s(pc.cast(rows, pa.int64()))
+    begins, lengths = offsets[chosen], offsets[chosen + 1] - offsets[chosen]
+    owner = np.repeat(np.arange(len(chosen)), lengths)
+    ends = np.cumsum(lengths)
+    entries = np.arange(len(owner)) + np.repeat(begins - (ends - lengths), lengths)
+    codes, names = codes_of(column.keys.take(int64_array(entries)))
+    kept = np.array([name in WANTED for name in names] + [False], bool)[codes]
+    return owner[kept], codes[kept], names, column.items.take(int64_array(entries[kept]))

@@ -6,15 +6,21 @@ The sequences (module ``sequences``) fill these; ``requests`` makes the table of
 from __future__ import annotations
 
 import re
+from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from analyzer.tables.events import Event
+from analyzer.tables.events import WANTED, Event
 from analyzer.tables.failures import read_failure
+from analyzer.tables.pairs import REACH
 from analyzer.tables.urls import RegistryURL, find_url, parse_url, upstream_host
 
 _REALM = re.compile(r'realm="https?://(?P<host>[^/"]+)')
 _RANGE = re.compile(r"bytes=(\d+)-")
 _DOCKER_HUB_REALM = "auth.docker.io"
+
+_GOOGLE_HEADERS = frozenset(key for key in WANTED if key.startswith("response.header.x-g"))
 
 _INDEX = ("manifest.list", "image.index")
 _MANIFEST = ("distribution.manifest", "image.manifest")
@@ -22,7 +28,7 @@ _CONFIG = ("image.config", "container.image.v1", "container.plugin")
 _LAYER = ("image.layer", "image.rootfs", "in-toto", "spdx")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request and, once it came, its answer. Attributes are the columns of the table ``requests``."""
 
@@ -67,6 +73,8 @@ class Exchange:
     """Its place hangs on an earlier request that got no answer, and no line says why; or lines before it are lost."""
     closed: bool = False
     """Nothing more is expected: it was answered, failed, or was given up for another host."""
+    settled: bool = False
+    """Nothing will change it any more: it can leave for the table."""
 
     @property
     def good(self) -> bool:
@@ -145,57 +153,86 @@ class Gap:
     stream: str | None
 
 
-@dataclass(slots=True)
-class Ledger:
-    """All exchanges and gaps of a log so far."""
+OBJECT_REACH = 2 * REACH
+"""Records over which the requests for one object may be spread; what is asked for later is asked for anew."""
 
-    exchanges: list[Exchange] = field(default_factory=list)
+MOST_GAPS = 100
+"""Gaps of one kind that are noted of one start: more say nothing new."""
+
+
+@dataclass(slots=True)
+class Window:
+    """The exchanges that may still change, of all starts, in the order of their records.
+
+    Memory holds what was asked lately, whatever the size of the log; what is settled leaves by `release`.
+    """
+
+    exchanges: deque[Exchange] = field(default_factory=deque)
     gaps: list[Gap] = field(default_factory=list)
     objects: int = 0
 
+    def release(self) -> Iterator[Exchange]:
+        """The exchanges that are settled, up to the first that is not."""
+        exchanges = self.exchanges
+        while exchanges and exchanges[0].settled:
+            yield exchanges.popleft()
+
+
+class Ledger:
+    """The exchanges and gaps of one start of the daemon, noted as they come.
+
+    Args:
+        window: Where exchanges and gaps of all starts are kept in order.
+        epoch: The number of the start.
+    """
+
+    def __init__(self, window: Window, epoch: int) -> None:
+        self.epoch = epoch
+        self._window = window
+        self._noted: Counter[str] = Counter()
+
     def new_object(self) -> int:
         """A number for the next object fetched or pushed."""
-        self.objects += 1
-        return self.objects - 1
+        self._window.objects += 1
+        return self._window.objects - 1
 
-    def open(self, event: Event, epoch: int) -> Exchange:
+    def open(self, event: Event) -> Exchange:
         """Note a request (or an answer whose request is lost)."""
         fields = event.fields
+        get = fields.get
+        size, resumed = get("size"), get("request.header.range")
         exchange = Exchange(
-            record=event.record,
-            line=event.line,
-            source=event.source,
-            stream=event.stream,
-            epoch=epoch,
-            time=event.time,
-            trace_id=event.trace_id,
-            span_id=event.span_id,
-            span=event.span,
-            method=fields.get("request.method"),
-            digest=fields.get("digest"),
-            media_type=fields.get("mediatype"),
-            accept=fields.get("request.header.accept"),
-            size=_number(fields.get("size")),
-            url=fields.get("url"),
+            event.record,
+            event.line,
+            event.source,
+            event.stream,
+            self.epoch,
+            event.time,
+            event.trace_id,
+            event.span_id,
+            event.span,
+            get("request.method"),
+            get("url"),
+            digest=get("digest"),
+            media_type=get("mediatype"),
+            accept=get("request.header.accept"),
+            size=_number(size) if size else None,
         )
-        resumed = _RANGE.match(fields.get("request.header.range", ""))
-        if resumed:
-            exchange.offset = _number(resumed[1])
+        if resumed and (found := _RANGE.match(resumed)):
+            exchange.offset = _number(found[1])
         url = parse_url(exchange.url) if exchange.url else None
         if url is not None:
             exchange.name_host(url, "the URL is logged")
         elif "host" in fields:
             exchange.host, exchange.host_why = fields["host"], "host= is logged"
-        self.exchanges.append(exchange)
+        self._window.exchanges.append(exchange)
         return exchange
 
-    def gap(self, reason: str, event: Event) -> None:
+    def gap(self, reason: str, at: Event | Exchange) -> None:
         """Note what is missing, at the record that shows it."""
-        self.gaps.append(Gap(reason, event.record, event.line, event.source, event.stream))
-
-    def gap_at(self, reason: str, exchange: Exchange) -> None:
-        """Note what is missing, at a request."""
-        self.gaps.append(Gap(reason, exchange.record, exchange.line, exchange.source, exchange.stream))
+        self._noted[reason] += 1
+        if self._noted[reason] <= MOST_GAPS:
+            self._window.gaps.append(Gap(reason, at.record, at.line, at.source, at.stream))
 
 
 def _number(text: str | None) -> int | None:
@@ -209,7 +246,12 @@ def _number(text: str | None) -> int | None:
 
 def status_of(event: Event) -> int | None:
     """The status code of an answer; Go writes ``404 Not Found``."""
-    return _number(event.fields.get("response.status", "").partition(" ")[0])
+    return _status(event.fields.get("response.status", ""))
+
+
+@lru_cache(maxsize=256)
+def _status(text: str) -> int | None:
+    return _number(text.partition(" ")[0])
 
 
 def fingerprint_of(event: Event) -> str | None:
@@ -221,14 +263,16 @@ def fingerprint_of(event: Event) -> str | None:
         ``realm:HOST`` for a challenge that names another token service, None for none of them.
     """
     fields = event.fields
-    realm = _REALM.search(fields.get("response.header.www-authenticate", ""))
+    challenge = fields.get("response.header.www-authenticate")
+    realm = _REALM.search(challenge) if challenge else None
     if "response.header.docker-ratelimit-source" in fields or (realm and realm["host"] == _DOCKER_HUB_REALM):
         return "docker-hub"
-    if any(key.startswith("response.header.x-g") for key in fields):
+    if not _GOOGLE_HEADERS.isdisjoint(fields):
         return "google"
     return f"realm:{realm['host'].lower()}" if realm else None
 
 
+@lru_cache(maxsize=1024)
 def kind_of_media_type(media_type: str | None) -> str | None:
     """What a descriptor of this media type (or an Accept header that begins with it) is for."""
     if not media_type:

@@ -12,6 +12,7 @@ from typing import Any
 
 from analyzer.tables.failures import STACK_HEAD, without_stack
 from analyzer.tables.problems import is_normal_stop, startup_block
+from analyzer.tables.sections import AGENTS_READ, Section
 
 _OPENING = re.compile(
     r"auto snapshotter: using |using \S+ snapshotter|'(?:debug|trace)' configuration option is deprecated"
@@ -22,20 +23,6 @@ _FURTHER = re.compile(r"found \d+ workers, default=|running server on |currently
 _FIRST_ONCE = re.compile(r"auto snapshotter: using |'debug' configuration option is deprecated")
 _ALSO_LATER = re.compile(r"TLS is |CDI setup error |running server on |found \d+ workers, |currently, only ")
 """Start-up lines that may follow the first `running server on`: with several listeners, or at any time."""
-AT_WORK = (
-    "resolving",
-    "do request",
-    "fetch response received",
-    "resolved",
-    "fetch",
-    "push",
-    "session started",
-    "Unauthorized",
-    "checked for cached auth handler namespace",
-    "fetching layer",
-    "diff applied",
-)
-"""Messages that only a daemon at work writes."""
 
 _AGENT = re.compile(r"^buildkit/(v\d+\.\d+)")
 _CONTAINERD_AGENT = re.compile(r"^containerd/(\d+\.\d+\.\d+)")
@@ -47,9 +34,6 @@ _SERIES_OF_CONTAINERD = {
     "2.0.2": "v0.19",
 }
 """Series by the containerd release built in, measured in v0.9.3, v0.10.6, v0.12.5, v0.17.3 and v0.19.0."""
-
-AGENTS_READ = 400
-"""Requests of one daemon whose user-agent is read at most; they do not change while it runs."""
 
 
 @dataclass
@@ -89,6 +73,23 @@ class Lifetime:
         if self.last_words:
             self.phase, self.last_words = "running", False
             self.end_seen = self.clean_exit = False
+
+    def take(self, section: Section) -> None:
+        """Take the records of a section, and learn from them what needs no order."""
+        self.last = section.last
+        self.records += section.records
+        self.tracing = self.tracing or section.traced
+        self.levelled = self.levelled or section.levelled
+        self.debug = self.debug or section.debug
+        if section.at_work:
+            self.work()
+        for agent, count in section.agents:
+            taken = min(count, AGENTS_READ - self.agents_read)
+            if taken <= 0:
+                break
+            self.agents_read += taken
+            if series := series_of_agent(agent or ""):
+                self.agents[series] += taken
 
     def ended_before(self, opening: str) -> bool:
         """Whether a start-up line is the first of another start."""
@@ -195,15 +196,6 @@ def learn(one: Lifetime, event: dict[str, Any], opening: str | None) -> None:
         _fail(one, message)
     elif event["form"] in ("stack", "other") and event["text"]:
         _learn_block(one, event["text"])
-
-
-def ends_with_words(event: dict[str, Any]) -> bool:
-    """Whether a record is a block with ``buildkitd: ...``, as a daemon's last words are."""
-    return (
-        event["form"] in ("stack", "other")
-        and bool(event["text"])
-        and startup_block(event["text"]) is not None
-    )
 
 
 def _learn_block(one: Lifetime, text: str) -> None:

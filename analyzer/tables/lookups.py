@@ -27,9 +27,8 @@ _SAME_HOST = (408, 429)
 class Lookup:
     """The state of one such span."""
 
-    def __init__(self, ledger: Ledger, epoch: int, reference: NamedReference) -> None:
+    def __init__(self, ledger: Ledger, reference: NamedReference) -> None:
         self.ledger = ledger
-        self.epoch = epoch
         self.reference = reference
         self.phase = "start"
         self.object: int | None = None
@@ -49,13 +48,9 @@ class Lookup:
         self.silent = False
         """The place hangs on a request that got no answer, and no line says why."""
 
-    def _miss(self, reason: str, event: Event) -> None:
+    def _miss(self, reason: str, at: Event | Exchange) -> None:
         """Note what is missing; from here on places in this span are doubtful."""
-        self.ledger.gap(reason, event)
-        self.lost = True
-
-    def _miss_at(self, reason: str, exchange: Exchange) -> None:
-        self.ledger.gap_at(reason, exchange)
+        self.ledger.gap(reason, at)
         self.lost = True
 
     def handle(self, event: Event) -> None:
@@ -97,6 +92,7 @@ class Lookup:
         """
         if self.announced and self.last is not None and not explains(self.last):
             self._miss("a host was to be asked and no request follows", self.last)
+        self._follow(None)
 
     def _resolving(self, event: Event) -> None:
         latest = self.latest
@@ -104,7 +100,7 @@ class Lookup:
             self._miss("a host was to be asked and no request follows", event)
         if self.phase == "resolve" and self.object is not None:
             if latest is not None and not latest.closed:
-                self._miss_at("a request without answer or error", latest)
+                self._miss("a request without answer or error", latest)
                 latest.closed = True
             elif latest is not None and latest.good:
                 self._miss("a good answer without the line that follows it", event)
@@ -157,7 +153,7 @@ class Lookup:
                 self.position = -1
         resumed = self.latest is not None and self.latest.good
         if self.latest is not None and not self.latest.closed:
-            self._miss_at("a request without answer or error", self.latest)
+            self._miss("a request without answer or error", self.latest)
             self.latest.closed = True
         self.position = 0 if resumed else self.position + 1
         self.announced = True
@@ -169,7 +165,13 @@ class Lookup:
         self.object = None
         self.position = -1 if self.layered else 0
         self.tries = 0
-        self.latest = None
+        self._follow(None)
+
+    def _follow(self, exchange: Exchange | None) -> None:
+        """Turn to the next request; the lines to come are no longer about the one before."""
+        if self.latest is not None:
+            self.latest.settled = True
+        self.latest = exchange
 
     def _request(self, event: Event) -> None:
         method = event.fields.get("request.method")
@@ -194,7 +196,7 @@ class Lookup:
         if latest is not None and not latest.closed:
             latest.closed = True
         self._take_up_again(event)
-        exchange = self.ledger.open(event, self.epoch)
+        exchange = self.ledger.open(event)
         if self.object is None:
             self.object = self.ledger.new_object()
         exchange.object = self.object
@@ -206,7 +208,7 @@ class Lookup:
         exchange.kind = (
             "resolve" if self.phase == "resolve" else kind_of_media_type(exchange.accept) or "other"
         )
-        self.latest = exchange
+        self._follow(exchange)
         self.tries += 1
         self.announced = False
         self.token_failed = False
@@ -241,7 +243,7 @@ class Lookup:
         exchange = self.latest
         if exchange is None or exchange.closed:
             self._miss("an answer without its request", event)
-            exchange = self.ledger.open(event, self.epoch)
+            exchange = self.ledger.open(event)
             exchange.registry, exchange.repository = self.reference.registry, self.reference.repository
             exchange.reference = self.reference.text
             exchange.kind = "other"
@@ -249,7 +251,7 @@ class Lookup:
                 self.object = self.ledger.new_object()
             exchange.object = self.object
             exchange.answer(event, "none")
-            self.latest = exchange
+            self._follow(exchange)
         else:
             exchange.answer(event, "exact")
         self.challenged = exchange.status_code == 401

@@ -8,98 +8,165 @@ each resumed read (``remotes/docker/fetcher.go``).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from analyzer.tables.events import Event
-from analyzer.tables.exchanges import Exchange, Ledger, kind_of_media_type
+from analyzer.tables.digests import Digests
+from analyzer.tables.events import Event, Pair
+from analyzer.tables.exchanges import OBJECT_REACH, Exchange, Ledger, kind_of_media_type
 from analyzer.tables.urls import RegistryURL, find_url, parse_url
 
-Where = tuple[str | None, str | None]
 Endpoint = tuple[str | None, str, str | None]
 """Scheme, host and repository: two mirrors may be two paths of one host."""
 
 
 @dataclass(slots=True)
 class _Object:
-    """An object that is fetched or pushed: the hosts asked in this round, and the latest request."""
+    """An object that is fetched or pushed: the hosts asked in this round, and the first and latest request."""
 
     number: int
     repository: str | None
+    first: int
     hosts: list[Endpoint] = field(default_factory=list)
     latest: Exchange | None = None
 
 
 class NamedRequests:
-    """The state of all named requests of one start of the daemon."""
+    """The state of the named requests of one span, or of all of a daemon that writes no trace IDs.
 
-    def __init__(self, ledger: Ledger, epoch: int) -> None:
+    Args:
+        ledger: Where requests and gaps are noted.
+        fetched: Digests that any span of this start fetched.
+    """
+
+    def __init__(self, ledger: Ledger, fetched: Digests) -> None:
         self.ledger = ledger
-        self.epoch = epoch
-        self.waiting: dict[Where, dict[str, list[Exchange]]] = {}
-        self.latest_of_digest: dict[tuple[Where, str], Exchange] = {}
-        self.latest_of_host: dict[tuple[Where, str], Exchange] = {}
+        self.fetched = fetched
+        self.last = 0
+        self.waiting: dict[str, list[Exchange]] = {}
+        self.latest_of_digest: dict[str, Exchange] = {}
+        self.latest_of_host: dict[str, Exchange] = {}
         self.objects: dict[tuple[object, ...], list[_Object]] = {}
-        self.pushed: set[tuple[Where, str]] = set()
-        self.resolving: Counter[tuple[Where, str]] = Counter()
-        self.resolved: Counter[tuple[Where, str]] = Counter()
-        self.fetched: set[str] = set()
-        self.announced: dict[tuple[Where, str], Event] = {}
-        self.layered: set[tuple[Where, str]] = set()
-        self.challenged: dict[tuple[Where, str], list[Exchange]] = {}
+        self.pushed: dict[str, int] = {}
+        self.resolving: dict[str, list[int]] = {}
+        self.resolved: dict[str, list[int]] = {}
+        self.announced: dict[str, Event] = {}
+        self.layered: dict[str, int] = {}
+        self.challenged: dict[str, list[Exchange]] = {}
 
     def handle(self, event: Event) -> None:
         """Take the next event."""
-        message = event.message
-        where: Where = (event.trace_id, event.span_id)
+        self.last = event.record
+        message, fields = event.message, event.fields
         if message == "do request":
-            self._request(event, where)
+            self._request(event)
         elif message == "fetch response received":
-            self._answer(event, where)
+            self._answer(event)
+        elif message == "fetching layer" and "digest" in fields:
+            self._fetching(event)
+        elif message == "fetch" and "digest" in fields:
+            self.fetched.add(fields["digest"])
         elif message == "checking and pushing to":
-            self.pushed.add((where, event.fields["url"]))
-        elif message == "resolving" and "host" in event.fields:
-            self.resolving[where, event.fields["host"]] += 1
-        elif message == "resolved" and "host" in event.fields:
-            self._resolved(event, where)
-        elif message == "fetch" and "digest" in event.fields:
-            self.fetched.add(event.fields["digest"])
-        elif message == "fetching layer" and "digest" in event.fields:
-            self._fetching(event, where)
+            self.pushed[fields["url"]] = event.record
+        elif message == "resolving" and "host" in fields:
+            self.resolving.setdefault(fields["host"], []).append(event.record)
+        elif message == "resolved" and "host" in fields:
+            self._resolved(event)
         elif message == "Unauthorized":
-            self._unauthorized(event, where)
+            self._unauthorized(event)
         elif message.startswith(("trying next host", "fetch failed")):
-            self._fail(event, where)
+            self._fail(event)
+
+    def handle_pair(self, pair: Pair) -> None:
+        """Take a request and its answer, whose digest was told by a `fetch` before them."""
+        request, answer = pair.request, pair.answer
+        url, digest = request.fields["url"], request.fields["digest"]
+        if url in self.waiting or url in self.pushed or digest in self.announced:
+            if pair.layer is not None:
+                record, line = pair.layer
+                told = {"digest": digest}
+                self.handle(replace(request, record=record, line=line, message="fetching layer", fields=told))
+            self.handle(request)
+            self.handle(answer)
+            return
+        self.last = answer.record
+        if pair.layer is not None:
+            self.layered[digest] = pair.layer[0]
+        exchange = self.ledger.open(request)
+        parsed = parse_url(url)
+        exchange.kind = _kind(exchange, parsed)
+        if pair.layer is None:
+            self._expect_announcement(request, exchange)
+        self._place(exchange, parsed)
+        exchange.answer(answer, "exact")
+        exchange.settled = True
+        if "host" in answer.fields:
+            self.resolved.setdefault(answer.fields["host"], []).append(answer.record)
 
     def finish(self, explains: Callable[[Event], bool]) -> None:
-        """No more events come for this start.
+        """No more events come.
 
         Args:
             explains: Whether the end of a build explains what it did not do any more.
         """
-        for exchanges in self.challenged.values():
-            for exchange in exchanges:
-                self.ledger.gap_at("a 401 without the line that follows it", exchange)
-        for event in self.announced.values():
-            if explains(event):
-                continue
-            self.ledger.gap("a host was to be asked and no request follows", event)
+        self.forget(None, explains)
 
-    def _request(self, event: Event, where: Where) -> None:
-        exchange = self.ledger.open(event, self.epoch)
-        url = parse_url(exchange.url or "")
+    def forget(self, before: int | None, explains: Callable[[Event], bool]) -> None:
+        """Let go of what nothing was heard of since a record: memory must not grow with the log.
+
+        Args:
+            before: The record; None lets go of everything.
+            explains: Whether the end of a build explains what it did not do any more.
+        """
+        for challenged in _drop_old(self.challenged, before, lambda refused: refused[-1].record):
+            for exchange in challenged:
+                self.ledger.gap("a 401 without the line that follows it", exchange)
+        for event in _drop_old(self.announced, before, lambda event: event.record):
+            if not explains(event):
+                self.ledger.gap("a host was to be asked and no request follows", event)
+        for url, waiting in list(self.waiting.items()):
+            for exchange in waiting:
+                exchange.settled = before is None or exchange.record < before
+            kept = [exchange for exchange in waiting if not exchange.settled]
+            if kept:
+                self.waiting[url] = kept
+            else:
+                del self.waiting[url]
+        if before is None:
+            return
+        _drop_old(self.latest_of_digest, before, lambda exchange: exchange.record)
+        _drop_old(self.latest_of_host, before, lambda exchange: exchange.record)
+        _drop_old(self.objects, before, lambda states: max(state.first for state in states))
+        for records in (self.pushed, self.layered):
+            _drop_old(records, before, lambda record: record)
+        for counted in (self.resolving, self.resolved):
+            _drop_old(counted, before, lambda records: records[-1] if records else 0)
+
+    def _request(self, event: Event) -> None:
+        exchange = self.ledger.open(event)
+        text = exchange.url or ""
+        url = parse_url(text)
         method = exchange.method
-        fields = event.fields
-        if method in ("POST", "PUT", "PATCH", "DELETE") or (where, exchange.url) in self.pushed:
+        if method in ("POST", "PUT", "PATCH", "DELETE") or text in self.pushed:
             exchange.action = "push"
         exchange.kind = _kind(exchange, url)
-        if method == "HEAD" and "host" in fields and exchange.action == "pull":
-            self._expect_resolving(event, where, fields["host"])
-        if exchange.action == "pull" and exchange.digest and method == "GET":
+        pull = exchange.action == "pull"
+        if pull and method == "HEAD" and "host" in event.fields:
+            self._expect_resolving(event, event.fields["host"])
+        elif pull and method == "GET" and exchange.digest:
             self._expect_fetch(event, exchange.digest)
-            self._expect_announcement(event, where, exchange)
-        state = self._object_of(exchange, url, where)
+            self._expect_announcement(event, exchange)
+        self._place(exchange, url)
+        waiting = self.waiting.get(text)
+        if waiting is None:
+            self.waiting[text] = [exchange]
+        else:
+            waiting.append(exchange)
+
+    def _place(self, exchange: Exchange, url: RegistryURL | None) -> None:
+        """Give a request its object, and its place in the order of hosts."""
+        state = self._object_of(exchange, url)
         exchange.object = state.number
         if exchange.action == "pull" and exchange.host:
             exchange.position = _take_place(state, (exchange.scheme, exchange.host, exchange.repository))
@@ -107,17 +174,17 @@ class NamedRequests:
             state.latest.closed = True
         state.latest = exchange
         if exchange.digest:
-            self.latest_of_digest[where, exchange.digest] = exchange
-        if exchange.host:
-            self.latest_of_host[where, exchange.host] = exchange
-        self.waiting.setdefault(where, {}).setdefault(exchange.url or "", []).append(exchange)
+            self.latest_of_digest[exchange.digest] = exchange
+        if exchange.host and not (exchange.digest and exchange.method == "GET"):
+            self.latest_of_host[exchange.host] = exchange
 
-    def _expect_resolving(self, event: Event, where: Where, host: str) -> None:
+    def _expect_resolving(self, event: Event, host: str) -> None:
         """A look-up's first request to a host follows its ``resolving``; further ones follow a refusal."""
-        if self.resolving[where, host] > 0:
-            self.resolving[where, host] -= 1
+        announced = self.resolving.get(host)
+        if announced:
+            announced.pop()
             return
-        earlier = self.latest_of_host.get((where, host))
+        earlier = self.latest_of_host.get(host)
         if earlier is None or earlier.good:
             self.ledger.gap("a request without the line before it", event)
 
@@ -127,104 +194,125 @@ class NamedRequests:
             self.ledger.gap("a request without its `fetch`", event)
             self.fetched.add(digest)
 
-    def _expect_announcement(self, event: Event, where: Where, exchange: Exchange) -> None:
+    def _expect_announcement(self, event: Event, exchange: Exchange) -> None:
         """Since v0.23 a ``fetching layer`` stands before the first request to each host."""
-        key = (where, exchange.digest or "")
-        if key not in self.layered:
+        digest = exchange.digest or ""
+        if digest not in self.layered:
             return
-        if self.announced.pop(key, None) is not None or exchange.offset:
+        if self.announced.pop(digest, None) is not None or exchange.offset:
             return
-        latest = self.latest_of_digest.get(key)
+        latest = self.latest_of_digest.get(digest)
         if latest is None or latest.good or latest.host != exchange.host:
             self.ledger.gap("a request without the line before it", event)
 
-    def _object_of(self, exchange: Exchange, url: RegistryURL | None, where: Where) -> _Object:
+    def _object_of(self, exchange: Exchange, url: RegistryURL | None) -> _Object:
         """The object that a request is for; path mirrors put their own path before the repository."""
         if url is None:
-            return _Object(self.ledger.new_object(), None)
+            return _Object(self.ledger.new_object(), None, exchange.record)
         item = exchange.digest or url.object or url.resource
         # looking a tag up is one object and fetching what it names another; a push asks before it sends
         looked_up = exchange.action == "pull" and exchange.method == "HEAD"
-        key = (where, exchange.action, looked_up, url.registry, item)
-        found = self.objects.setdefault(key, [])
-        for state in found:
+        key = (exchange.action, looked_up, url.registry, item)
+        found = self.objects.get(key)
+        if found is None:
+            found = self.objects[key] = []
+        for place, state in enumerate(found):
             if _same_repository(state.repository, url.repository):
-                return state
-        state = _Object(self.ledger.new_object(), url.repository)
+                if exchange.record - state.first <= OBJECT_REACH:
+                    return state
+                # so long after, it is asked for anew
+                found[place] = _Object(self.ledger.new_object(), url.repository, exchange.record)
+                return found[place]
+        state = _Object(self.ledger.new_object(), url.repository, exchange.record)
         found.append(state)
         return state
 
-    def _answer(self, event: Event, where: Where) -> None:
+    def _answer(self, event: Event) -> None:
         text = event.fields.get("url", "")
-        exchange = self._take_waiting(where, text)
+        exchange = self._take_waiting(text)
         if exchange is not None:
-            exchange.answer(event, "inferred" if self.waiting.get(where, {}).get(text) else "exact")
+            exchange.answer(event, "inferred" if text in self.waiting else "exact")
+            exchange.settled = True
         else:
             self.ledger.gap("an answer without its request", event)
-            exchange = self.ledger.open(event, self.epoch)
+            exchange = self.ledger.open(event)
             url = parse_url(text)
             exchange.kind = _kind(exchange, url)
-            if (where, text) in self.pushed:
+            if text in self.pushed:
                 exchange.action = "push"
-            state = self._object_of(exchange, url, where)
+            state = self._object_of(exchange, url)
             exchange.object = state.number
             state.latest = exchange
             exchange.answer(event, "none")
+            exchange.settled = True
         if exchange.status_code == 401:
-            self.challenged.setdefault(_refusal_key(event, where), []).append(exchange)
-        if exchange.good and "host" in event.fields:
-            self.resolved[where, event.fields["host"]] += 1
+            self.challenged.setdefault(_refusal_key(event), []).append(exchange)
+        if "host" in event.fields and exchange.good:
+            self.resolved.setdefault(event.fields["host"], []).append(event.record)
 
-    def _take_waiting(self, where: Where, url: str) -> Exchange | None:
+    def _take_waiting(self, url: str) -> Exchange | None:
         """The oldest request to this URL that still waits for its answer."""
-        here = self.waiting.get(where, {})
-        waiting = here.get(url)
+        waiting = self.waiting.get(url)
         if not waiting:
             return None
         exchange = waiting.pop(0)
         if not waiting:
-            del here[url]
+            del self.waiting[url]
         return exchange
 
-    def _resolved(self, event: Event, where: Where) -> None:
-        key = (where, event.fields["host"])
-        if self.resolved[key] > 0:
-            self.resolved[key] -= 1
+    def _resolved(self, event: Event) -> None:
+        answered = self.resolved.get(event.fields["host"])
+        if answered:
+            answered.pop()
         else:
             self.ledger.gap("`resolved` without a good answer", event)
 
-    def _fetching(self, event: Event, where: Where) -> None:
+    def _fetching(self, event: Event) -> None:
         digest = event.fields["digest"]
-        key = (where, digest)
         self._expect_fetch(event, digest)
-        if key in self.announced:
+        if digest in self.announced:
             self.ledger.gap("a host was to be asked and no request follows", event)
-        self.layered.add(key)
-        self.announced[key] = event
+        self.layered[digest] = event.record
+        self.announced[digest] = event
 
-    def _unauthorized(self, event: Event, where: Where) -> None:
-        refused = self.challenged.get(_refusal_key(event, where))
+    def _unauthorized(self, event: Event) -> None:
+        refused = self.challenged.get(_refusal_key(event))
         if refused:
             refused.pop(0)
+            if not refused:
+                del self.challenged[_refusal_key(event)]
         else:
             self.ledger.gap("`Unauthorized` without its 401", event)
 
-    def _fail(self, event: Event, where: Where) -> None:
+    def _fail(self, event: Event) -> None:
         """Give a failure to its request: by the URL in its text, else by host, else by digest."""
         if event.error is None:
             return
         url = find_url(event.error)
         host = url.host if url else event.fields.get("host")
         digest = event.fields.get("digest")
-        for text, waiting in self.waiting.get(where, {}).items():
+        for text, waiting in self.waiting.items():
             if url and parse_url(text) != url:
                 continue
             exchange = waiting[0]
+            if not url and not digest and exchange.digest and exchange.method == "GET":
+                continue  # what is said of an object's request names the object
             if (host and exchange.host != host) or (digest and exchange.digest != digest):
                 continue
             exchange.fail(event)
-            self._take_waiting(where, text)
+            exchange.settled = True
+            self._take_waiting(text)
             return
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _drop_old(known: dict[K, V], before: int | None, record_of: Callable[[V], int]) -> list[V]:
+    """Take the entries out that nothing was heard of since a record, or all; their values."""
+    old = [key for key, value in known.items() if before is None or record_of(value) < before]
+    return [known.pop(key) for key in old]
 
 
 def _kind(exchange: Exchange, url: RegistryURL | None) -> str:
@@ -258,5 +346,5 @@ def _same_repository(one: str | None, other: str | None) -> bool:
     return one == other or one.endswith(f"/{other}") or other.endswith(f"/{one}")
 
 
-def _refusal_key(event: Event, where: Where) -> tuple[Where, str]:
-    return where, event.fields.get("digest") or event.fields.get("host") or ""
+def _refusal_key(event: Event) -> str:
+    return event.fields.get("digest") or event.fields.get("host") or ""

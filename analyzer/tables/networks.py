@@ -7,15 +7,19 @@ a build runs can stand only after ``> creating <id>``, and so imitates none.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analyzer.records.schema import TIME
 from analyzer.tables.failures import has_stack, read_failure, without_stack
+from analyzer.tables.gathering import Gatherer
 from analyzer.tables.problems import is_normal_stop, startup_block
 from analyzer.tables.schema import Column, TableSpec
-from analyzer.tables.selection import LOUD_LEVELS, is_one_of, rows_of
+from analyzer.tables.selection import LOUD_LEVELS, is_one_of, matches, rows_of
+from analyzer.tables.spool import Rows
 
 SPEC = TableSpec(
     name="networks",
@@ -36,6 +40,7 @@ SPEC = TableSpec(
             "provider", pa.string(), "cni, or proxy (v0.32's own pool, no evidence of cni); null if not said"
         ),
         Column("error", pa.string(), "the failure's text"),
+        Column("time", TIME, "when it was logged"),
         Column("trace_id", pa.string(), "the build's trace"),
         Column("span", pa.string(), "the span's name"),
     ),
@@ -76,36 +81,32 @@ class NetworksBuilder:
     spec: ClassVar[TableSpec] = SPEC
 
     def __init__(self) -> None:
-        self._rows: list[dict[str, Any]] = []
+        self._rows = Gatherer(SPEC)
 
     def update(self, batch: pa.RecordBatch) -> None:
-        """Take the network events of a batch."""
-        told = pc.fill_null(pc.match_substring_regex(batch.column("message"), _STARTS), False)
-        mask = pc.or_(told, is_one_of(batch.column("level"), LOUD_LEVELS))
-        mask = pc.or_(mask, is_one_of(batch.column("form"), ("stack", "other")))
-        columns = [
-            "record",
-            "line",
-            "source",
-            "stream",
-            "trace_id",
-            "span",
-            "message",
-            "error",
-            "text",
-            "form",
-        ]
-        for row in rows_of(batch, mask, columns):
-            event = _read(row)
-            if event:
-                kept = {
-                    name: row[name] for name in ("record", "line", "source", "stream", "trace_id", "span")
-                }
-                self._rows.append(kept | event)
+        """Take the network events of a batch of records, in the order of the input."""
+        self.take(read_networks(batch))
 
-    def finish(self) -> pa.Table:
+    def take(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take rows, as `read_networks` gives them, in the order of the input."""
+        self._rows.take(rows)
+
+    def finish(self) -> Rows:
         """The table, in the order of the records."""
-        return SPEC.build(sorted(self._rows, key=lambda row: int(row["record"])))
+        return self._rows.finish()
+
+
+def read_networks(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The network events of a batch of records, in its order: a row of the table each."""
+    told = matches(batch.column("message"), _STARTS)
+    mask = pc.or_(told, is_one_of(batch.column("level"), LOUD_LEVELS))
+    mask = pc.or_(mask, is_one_of(batch.column("form"), ("stack", "other")))
+    kept = ("record", "line", "source", "stream", "time", "trace_id", "span")
+    return [
+        {name: row[name] for name in kept} | event
+        for row in rows_of(batch, mask, [*kept, "message", "error", "text", "form"])
+        if (event := _read(row))
+    ]
 
 
 def _read(row: dict[str, Any]) -> dict[str, Any] | None:

@@ -8,11 +8,13 @@ record keeps its row; rows of one failure share their `cause`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analyzer.records.schema import TIME
 from analyzer.tables.failures import (
     KINDS,
     Failure,
@@ -25,8 +27,10 @@ from analyzer.tables.failures import (
     registry_of_url,
     without_stack,
 )
+from analyzer.tables.gathering import Gatherer
 from analyzer.tables.schema import Column, TableSpec
 from analyzer.tables.selection import LOUD_LEVELS, is_one_of, rows_of, starts_with_any
+from analyzer.tables.spool import Rows
 
 SPEC = TableSpec(
     name="problems",
@@ -43,6 +47,7 @@ SPEC = TableSpec(
         Column("registry", pa.string(), "the registry of the reference at stake, such as docker.io"),
         Column("text", pa.string(), "the failure as BuildKit words it, without stacks"),
         Column("cause", pa.string(), "its innermost part, equal for all reports of one failure"),
+        Column("time", TIME, "when it was logged"),
         Column("trace_id", pa.string(), "the build's trace"),
         Column("span_id", pa.string(), "the span that failed"),
         Column("span", pa.string(), "the span's name"),
@@ -91,29 +96,44 @@ class ProblemsBuilder:
     spec: ClassVar[TableSpec] = SPEC
 
     def __init__(self) -> None:
-        self._rows: list[dict[str, Any]] = []
+        self._rows = Gatherer(SPEC)
 
     def update(self, batch: pa.RecordBatch) -> None:
-        """Take the failures of a batch.
+        """Take the failures of a batch of records, in the order of the input."""
+        self.take(read_problems(batch))
 
-        Args:
-            batch: Records, in the order of the input.
-        """
+    def take(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take rows, as `read_problems` gives them, in the order of the input."""
+        self._rows.take(rows)
+
+    def finish(self) -> Rows:
+        """The table, in the order of the records."""
+        return self._rows.finish()
+
+
+def read_problems(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The failures that a batch of records reports, in its order: a row of the table each."""
+    return _Problems().read(batch)
+
+
+class _Problems:
+    """The rows of one batch."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+
+    def read(self, batch: pa.RecordBatch) -> list[dict[str, Any]]:
         message = batch.column("message")
-        attempts = starts_with_any(message, ("trying next host", "fetch failed"))
-        attempts = pc.or_(attempts, is_one_of(message, ("token request failed",)))
+        attempts = starts_with_any(message, ("trying next host", "fetch failed", "token request failed"))
         mask = pc.or_(attempts, is_one_of(batch.column("level"), LOUD_LEVELS))
         raw = pc.and_(is_one_of(batch.column("form"), ("stack", "other")), pc.is_valid(batch.column("text")))
-        columns = ["record", "line", "source", "stream", "level", "message", "trace_id", "span_id", "span"]
+        columns = ["record", "line", "source", "stream", "time", "level", "message"]
+        columns += ["trace_id", "span_id", "span"]
         for row in rows_of(batch, mask, [*columns, "error", "fields"]):
             self._take_record(row)
         for row in rows_of(batch, raw, [*columns, "text"]):
             self._take_block(row)
-
-    def finish(self) -> pa.Table:
-        """The table, in the order of the records."""
-        self._rows.sort(key=lambda row: row["record"])
-        return SPEC.build(self._rows)
+        return sorted(self._rows, key=lambda row: int(row["record"]))
 
     def _take_record(self, row: dict[str, Any]) -> None:
         fields = dict(row.pop("fields") or ())

@@ -7,14 +7,18 @@ and no trace; they are rows without a trace ID.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.tables.daemons import DaemonsBuilder
 from analyzer.tables.schema import Column, TableSpec
-from analyzer.tables.selection import LOUD_LEVELS, is_one_of
+from analyzer.tables.selection import LOUD_LEVELS, int64_array, int64s, is_one_of
+from analyzer.tables.spool import Rows, Spool, fold_spilled
 
 TIME = pa.timestamp("ns", tz="UTC")
 
@@ -39,7 +43,7 @@ SPEC = TableSpec(
 )
 
 KEYS = ("owner", "trace_id", "span_id", "span")
-_FOLD = (
+FOLD = (
     ("first_record", "min"),
     ("last_record", "max"),
     ("start", "min"),
@@ -50,67 +54,10 @@ _FOLD = (
 )
 _FOLD_ABOVE = 1 << 15
 """Rows not yet folded together; below, folding costs more than it saves."""
+_SPILL_ABOVE = 1 << 17
+"""Rows kept in memory; beyond, those of spans that went quiet go to a file."""
 
-
-class SpanTally:
-    """Counts records by daemon, trace, span ID and span name; memory grows with these, not with the log."""
-
-    def __init__(self) -> None:
-        self._folded: pa.Table | None = None
-        self._pending: list[pa.Table] = []
-        self._pending_rows = 0
-
-    def add(self, batch: pa.RecordBatch, owner: pa.Array) -> None:
-        """Count a batch.
-
-        Args:
-            batch: Records.
-            owner: The daemon of each, as `DaemonsBuilder.assign` gives it.
-        """
-        if batch.num_rows == 0:
-            return
-        requests = is_one_of(batch.column("message"), ("do request",))
-        errors = is_one_of(batch.column("level"), LOUD_LEVELS)
-        record, time = batch.column("record"), batch.column("time")
-        counted = pa.table(
-            {
-                "owner": owner,
-                "trace_id": batch.column("trace_id"),
-                "span_id": batch.column("span_id"),
-                "span": batch.column("span"),
-                "first_record": record,
-                "last_record": record,
-                "start": time,
-                "end": time,
-                "records": pc.if_else(pc.is_valid(record), pa.scalar(1, pa.int64()), 0),
-                "requests": pc.cast(requests, pa.int64()),
-                "errors": pc.cast(errors, pa.int64()),
-            }
-        )
-        self._pending.append(fold(counted, KEYS))
-        self._pending_rows += self._pending[-1].num_rows
-        if self._pending_rows > max(_FOLD_ABOVE, self._folded.num_rows if self._folded else 0):
-            self.table()
-
-    def table(self) -> pa.Table:
-        """The counts so far: `KEYS`, first_record, last_record, start, end, records, requests, errors."""
-        parts = ([self._folded] if self._folded is not None else []) + self._pending
-        if self._pending:
-            self._folded = fold(pa.concat_tables(parts), KEYS)
-            self._pending, self._pending_rows = [], 0
-        return self._folded if self._folded is not None else _EMPTY
-
-
-def fold(table: pa.Table, keys: tuple[str, ...]) -> pa.Table:
-    """Rows of equal keys made one."""
-    grouped = table.group_by(list(keys), use_threads=False).aggregate(list(_FOLD))
-    names = {f"{name}_{how}": name for name, how in _FOLD}
-    return grouped.rename_columns([names.get(name, name) for name in grouped.column_names]).select(
-        [*keys, *(name for name, _ in _FOLD)]
-    )
-
-
-_EMPTY = pa.schema(
+_COUNTED = pa.schema(
     [
         ("owner", pa.int64()),
         ("trace_id", pa.string()),
@@ -124,26 +71,153 @@ _EMPTY = pa.schema(
         ("requests", pa.int64()),
         ("errors", pa.int64()),
     ]
-).empty_table()
+)
 
 
-def with_daemons(tally: pa.Table, daemons: DaemonsBuilder) -> pa.Table:
+def count_spans(batch: pa.RecordBatch, section: np.ndarray[Any, Any]) -> pa.Table:
+    """Count the records of a batch by section, trace, span ID and span name.
+
+    Args:
+        batch: Records.
+        section: The section of each, as `find_sections` gives it.
+
+    Returns:
+        The columns of `SpanTally.rows`; ``owner`` is the section.
+    """
+    if batch.num_rows == 0:
+        return _COUNTED.empty_table()
+    requests = is_one_of(batch.column("message"), ("do request",))
+    errors = is_one_of(batch.column("level"), LOUD_LEVELS)
+    record, time = batch.column("record"), batch.column("time")
+    columns = {
+        "owner": int64_array(section),
+        "trace_id": batch.column("trace_id"),
+        "span_id": batch.column("span_id"),
+        "span": batch.column("span"),
+        "first_record": record,
+        "last_record": record,
+        "start": time,
+        "end": time,
+        "records": pc.if_else(pc.is_valid(record), pa.scalar(1, pa.int64()), 0),
+        "requests": pc.cast(requests, pa.int64()),
+        "errors": pc.cast(errors, pa.int64()),
+    }
+    return fold(pa.table(columns), KEYS)
+
+
+class SpanTally:
+    """Counts records by daemon, trace, span ID and span name.
+
+    Memory does not grow with the log: of many spans, those that went quiet wait in a file.
+    """
+
+    def __init__(self) -> None:
+        self._folded = _COUNTED.empty_table()
+        self._pending: list[pa.Table] = []
+        self._pending_rows = 0
+        self._quiet: Spool | None = None
+        self._rows: Rows | None = None
+        self.earliest: datetime | None = None
+        """The earliest time of a record."""
+
+    def add(self, batch: pa.RecordBatch, owner: pa.Array) -> None:
+        """Count a batch.
+
+        Args:
+            batch: Records.
+            owner: The daemon of each, as `DaemonsBuilder.assign` gives it.
+        """
+        self._append(count_spans(batch, int64s(owner)))
+
+    def take(self, counts: pa.Table, owners: Sequence[int]) -> None:
+        """Take counts.
+
+        Args:
+            counts: Counts by section, as `count_spans` gives them.
+            owners: The daemon of each section.
+        """
+        owner = pa.chunked_array([pa.array(owners, pa.int64())]).take(counts.column("owner"))
+        self._append(counts.set_column(0, "owner", owner))
+
+    def rows(self) -> Rows:
+        """All counts, a row for each of `KEYS`, in the order of first records; nothing can be taken any more."""
+        if self._rows is None:
+            self._fold()
+            if self._quiet is None:
+                self._rows = Rows.of(self._folded.sort_by(ORDER))
+            else:
+                self._quiet.append(self._folded)
+                order = ("first_record", "last_record")
+                self._rows = fold_rows(self._quiet.finish(), KEYS, FOLD, order)
+            self._folded = _COUNTED.empty_table()
+        return self._rows
+
+    def _append(self, counts: pa.Table) -> None:
+        start = pc.min(counts.column("start")).cast(pa.timestamp("us", "UTC"), safe=False).as_py()
+        if start is not None and (self.earliest is None or start < self.earliest):
+            self.earliest = start
+        self._pending.append(counts)
+        self._pending_rows += counts.num_rows
+        if self._pending_rows > max(_FOLD_ABOVE, self._folded.num_rows // 2):
+            self._fold()
+            if self._folded.num_rows > _SPILL_ABOVE:
+                self._spill()
+
+    def _fold(self) -> None:
+        if self._pending:
+            self._folded = fold(pa.concat_tables([self._folded, *self._pending]), KEYS)
+            self._pending, self._pending_rows = [], 0
+
+    def _spill(self) -> None:
+        """Move the spans whose last record is longest ago to the file; what comes of them later is added up."""
+        last = self._folded.column("last_record")
+        quiet = pc.less(last, pc.quantile(last, 0.75)[0])
+        self._quiet = self._quiet or Spool(_COUNTED)
+        self._quiet.append(self._folded.filter(quiet))
+        self._folded = self._folded.filter(pc.invert(quiet))
+
+
+def fold(table: pa.Table, keys: tuple[str, ...]) -> pa.Table:
+    """Rows of equal keys made one."""
+    grouped = table.group_by(list(keys), use_threads=False).aggregate(list(FOLD))
+    names = {f"{name}_{how}": name for name, how in FOLD}
+    return grouped.rename_columns([names.get(name, name) for name in grouped.column_names]).select(
+        [*keys, *(name for name, _ in FOLD)]
+    )
+
+
+def fold_rows(
+    rows: Rows, keys: Sequence[str], aggregates: Sequence[tuple[str, str]], order: Sequence[str]
+) -> Rows:
+    """Rows of equal keys made one, sorted, out of core where they are many; columns keep their names."""
+    plain = {f"{name}_{how}": name for name, how in aggregates}
+    told = {name: f"{name}_{how}" for name, how in aggregates}
+    folded = fold_spilled(rows, keys, aggregates, [told.get(name, name) for name in order])
+    names = [plain.get(name, name) for name in folded.schema.names]
+    schema = pa.schema([field.with_name(name) for field, name in zip(folded.schema, names, strict=True)])
+    spool = Spool(schema)
+    for batch in folded.batches():
+        spool.append(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+    return spool.finish()
+
+
+def with_daemons(counts: pa.Table, daemons: DaemonsBuilder) -> pa.Table:
     """Counts with the daemon's number, source and stream, and a trace for daemons that write none.
 
     Returns:
-        The columns of `SpanTally.table` but ``owner``, and ``daemon``, ``source``, ``stream``. Rows that
+        The columns of `SpanTally.rows` but ``owner``, and ``daemon``, ``source``, ``stream``. Rows that
         belong to no daemon are left out.
     """
     numbers = daemons.numbers()
     described = [daemons.describe(index) for index in range(len(numbers))]
-    owner = tally.column("owner")
+    owner = counts.column("owner")
 
     def looked_up(values: list[object], kind: pa.DataType) -> pa.ChunkedArray:
         return pa.chunked_array([pa.array(values, type=kind)]).take(owner)
 
     tracing = looked_up([traced for _, _, traced in described], pa.bool_())
     stand_in = looked_up([f"daemon-{number}" for number in numbers], pa.string())
-    placed = tally.drop_columns(["owner"])
+    placed = counts.drop_columns(["owner"])
     placed = placed.set_column(
         placed.column_names.index("trace_id"),
         "trace_id",
@@ -180,14 +254,19 @@ class SpansBuilder(TalliedBuilder):
 
     spec: ClassVar[TableSpec] = SPEC
 
-    def finish(self) -> pa.Table:
+    def finish(self) -> Rows:
         """The table, in the order of the spans' first records."""
-        placed = with_daemons(self._tally.table(), self._daemons)
-        named = pc.or_(pc.is_valid(placed.column("span_id")), pc.is_valid(placed.column("span")))
-        return in_shape(placed.filter(named), SPEC)
+        spans = Spool(SPEC.schema)
+        for batch in self._tally.rows().batches():
+            placed = with_daemons(pa.Table.from_batches([batch]), self._daemons)
+            named = pc.or_(pc.is_valid(placed.column("span_id")), pc.is_valid(placed.column("span")))
+            spans.append(in_shape(placed.filter(named), SPEC))
+        return spans.finish()
+
+
+ORDER = [("first_record", "ascending"), ("last_record", "ascending")]
 
 
 def in_shape(table: pa.Table, spec: TableSpec) -> pa.Table:
     """A table's rows with the columns of a specification, in the order of their first records."""
-    ordered = table.sort_by([("first_record", "ascending"), ("last_record", "ascending")])
-    return ordered.select(spec.schema.names).cast(spec.schema).combine_chunks()
+    return table.sort_by(ORDER).select(spec.schema.names).cast(spec.schema).combine_chunks()

@@ -9,14 +9,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from analyzer.tables.digests import Digests
 from analyzer.tables.events import Event
 from analyzer.tables.exchanges import Exchange, Ledger, status_of
 
 _FOUND_ALL = re.compile(r"^found (\d+) workers?, default=")
-_CANCELLED = ("context canceled", "Canceled")
+OF_REQUESTS = frozenset(
+    {
+        "do request",
+        "fetch response received",
+        "fetch",
+        "fetching layer",
+        "resolving",
+        "resolved",
+        "push",
+        "Unauthorized",
+        "fetch failed",
+    }
+)
+"""Messages about a request: most of what comes."""
 
 
 @dataclass(slots=True)
@@ -41,10 +54,14 @@ class Start:
     workers_stated: int | None = None
     sessions: Counter[str | None] = field(default_factory=Counter)
     session_events: dict[str | None, Event] = field(default_factory=dict)
+    builds: bool = False
     applied: list[Event] = field(default_factory=list)
-    given: set[str] = field(default_factory=set)
-    sizes_given: set[str] = field(default_factory=set)
-    failed_traces: set[str | None] = field(default_factory=set)
+    fetched: Digests = field(default_factory=Digests)
+    given: Digests = field(default_factory=Digests)
+    sizes_given: Digests = field(default_factory=Digests)
+    unfinished: dict[int, Exchange] = field(default_factory=dict)
+    failed_traces: Digests = field(default_factory=Digests)
+    untraced_failure: bool = False
     last_failure: int = -1
     requests_told: int = 0
 
@@ -57,6 +74,9 @@ class Start:
     def handle(self, event: Event) -> bool:
         """Take what concerns the daemon or a session; False where the event is about a request."""
         message = event.message
+        if message in OF_REQUESTS:
+            self.note_request(event)
+            return False
         if message.startswith("found worker "):
             self.workers_found += 1
         elif message.startswith("found "):
@@ -68,85 +88,120 @@ class Start:
         elif message == "stopping server":
             self.stopping = True
         elif message == "session started":
-            self.active = True
-            self.sessions[event.span_id] += 1
-            self.session_events[event.span_id] = event
+            self.active = self.builds = True
+            self._count_session(event, 1)
         elif message.startswith("session finished: "):
-            self.active = True
-            self.sessions[event.span_id] -= 1
-            self.session_events.setdefault(event.span_id, event)
+            self.active = self.builds = True
+            self._count_session(event, -1)
         elif message == "diff applied":
-            self.applied.append(event)
+            if not self._is_known(event):
+                self.applied.append(event)
         elif message.startswith("/moby.buildkit.v1."):
             if " returned error" in message:
-                self.failed_traces.add(event.trace_id)
-                self.last_failure = event.record
+                self._fail(event)
         else:
-            self.active = True
-            self.requests_told += 1
-            if message == "fetch response received":
-                self._note_given(event)
+            self.note_request(event)
             return False
         return True
+
+    def _fail(self, event: Event) -> None:
+        if event.trace_id is None:
+            self.untraced_failure = True
+        else:
+            self.failed_traces.add(event.trace_id)
+        self.last_failure = event.record
+
+    def note_request(self, event: Event) -> None:
+        """Take an event about a request."""
+        self.active = True
+        self.requests_told += 1
+        if event.message == "fetch response received":
+            self._note_given(event)
+
+    def _count_session(self, event: Event, step: int) -> None:
+        """Only sessions that are open, or were never opened, are remembered."""
+        key = event.span_id
+        self.sessions[key] += step
+        if self.sessions[key] == 0:
+            del self.sessions[key]
+            del self.session_events[key]
+        elif step > 0:
+            self.session_events[key] = event
+        else:
+            self.session_events.setdefault(key, event)
+
+    def _is_known(self, applied: Event) -> bool:
+        digest, size = applied.fields.get("digest", ""), applied.fields.get("size", "")
+        return digest in self.given or digest in self.fetched or size in self.sizes_given
 
     def _note_given(self, event: Event) -> None:
         status = status_of(event)
         if status is None or not 200 <= status < 400:
             return
+        fields = event.fields
         for key in ("digest", "response.header.docker-content-digest"):
-            if key in event.fields:
-                self.given.add(event.fields[key])
-        if "response.header.content-length" in event.fields:
-            self.sizes_given.add(event.fields["response.header.content-length"])
+            if key in fields:
+                self.given.add(fields[key])
+        if "response.header.content-length" in fields:
+            self.sizes_given.add(fields["response.header.content-length"])
 
     @property
     def shows_life(self) -> bool:
         """There is a line of the daemon's or of a build's own beginning or end."""
-        return bool(self.running or self.stopping or self.workers_found or self.sessions)
+        return bool(self.running or self.stopping or self.workers_found or self.builds)
 
     @property
     def started_whole(self) -> bool:
         """All start-up lines that every version writes are there: the workers, their number, the server."""
         return self.running and self.workers_stated is not None and self.workers_found == self.workers_stated
 
-    def applied_without_fetch(self, ledger: Ledger, fetched: set[str]) -> None:
+    def applied_without_fetch(self, ledger: Ledger) -> None:
         """Note layers that were unpacked though nothing says where they came from."""
         for event in self.applied:
-            digest = event.fields.get("digest", "")
-            size = event.fields.get("size", "")
-            if digest not in self.given and digest not in fetched and size not in self.sizes_given:
+            if not self._is_known(event):
                 ledger.gap("a layer was unpacked that nobody fetched", event)
         self.applied.clear()
 
-    def close(self, ledger: Ledger, exchanges: Iterable[Exchange]) -> None:
-        """Note sessions and requests without an end; called when all is read.
+    def note(self, exchange: Exchange) -> None:
+        """Take a request that nothing will change any more, in the order of the records."""
+        if exchange.object is None:
+            return
+        if exchange.good:
+            self.unfinished.pop(exchange.object, None)
+        else:
+            self.unfinished[exchange.object] = exchange
 
-        Args:
-            ledger: Where gaps are noted.
-            exchanges: The requests of this start.
-        """
+    def close(self, ledger: Ledger) -> None:
+        """Note sessions and requests without an end; called when all is read."""
         for span_id, open_sessions in self.sessions.items():
             event = self.session_events[span_id]
             if open_sessions > 0:
                 ledger.gap("a build without its end: it still runs, was stopped, or the log is cut", event)
-            elif open_sessions < 0:
+            else:
                 ledger.gap("a build without its beginning", event)
-        latest: dict[int, Exchange] = {}
-        for exchange in exchanges:
-            if exchange.object is not None:
-                latest[exchange.object] = exchange
-        for exchange in latest.values():
-            if exchange.good or self.explains(exchange):
+        self.judge_unfinished(ledger, None)
+
+    def judge_unfinished(self, ledger: Ledger, before: int | None) -> None:
+        """Note requests without an end.
+
+        Args:
+            ledger: Where gaps are noted.
+            before: Only those before a record, which nothing will take up again; None judges all.
+        """
+        old = [key for key, one in self.unfinished.items() if before is None or one.record < before]
+        for exchange in [self.unfinished.pop(key) for key in old]:
+            if self.explains(exchange):
                 continue
             if exchange.status_code is None and exchange.error is None:
-                if exchange.closed:
-                    continue
-                ledger.gap_at("a request without answer or error", exchange)
+                if not exchange.closed:
+                    ledger.gap("a request without answer or error", exchange)
             elif exchange.action == "pull" and exchange.kind != "resolve":
-                ledger.gap_at("an object that was asked for and never given", exchange)
+                ledger.gap("an object that was asked for and never given", exchange)
 
     def explains(self, asked: Exchange | Event) -> bool:
         """The build that asked failed or was cancelled, and says so."""
-        return asked.trace_id in self.failed_traces or (
-            self.last_failure > asked.record and (asked.trace_id is None or None in self.failed_traces)
-        )
+        if asked.trace_id is not None and asked.trace_id in self.failed_traces:
+            return True
+        if asked.trace_id is None and self.untraced_failure:
+            return True
+        return self.last_failure > asked.record and (asked.trace_id is None or self.untraced_failure)

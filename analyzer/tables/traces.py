@@ -7,13 +7,15 @@ is one row, named ``daemon-<number>``: its builds cannot be told apart.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.tables.schema import Column, TableSpec
-from analyzer.tables.spans import TIME, TalliedBuilder, fold, in_shape, with_daemons
+from analyzer.tables.spans import FOLD, KEYS, TIME, TalliedBuilder, fold, fold_rows, in_shape, with_daemons
+from analyzer.tables.spool import Rows, Spool
 
 SPEC = TableSpec(
     name="traces",
@@ -47,29 +49,60 @@ class TracesBuilder(TalliedBuilder):
 
     spec: ClassVar[TableSpec] = SPEC
 
-    def finish(self) -> pa.Table:
+    def finish(self) -> Rows:
         """The table, in the order of the traces' first records."""
-        placed = with_daemons(self._tally.table(), self._daemons)
-        placed = placed.filter(pc.is_valid(placed.column("trace_id"))).sort_by("first_record")
-        traces = fold(placed, ("daemon", "source", "stream", "trace_id"))
-        names: dict[tuple[int, str], list[str]] = {}
-        spans: dict[tuple[int, str], set[str]] = {}
-        columns = (placed.column(name).to_pylist() for name in ("daemon", "trace_id", "span_id", "span"))
-        for daemon, trace_id, span_id, span in zip(*columns, strict=True):
-            key = (daemon, trace_id)
-            if span_id or span:
-                spans.setdefault(key, set()).add(span_id or span)
-            if span:
-                names.setdefault(key, []).append(span)
-        keys = list(
-            zip(traces.column("daemon").to_pylist(), traces.column("trace_id").to_pylist(), strict=True)
-        )
-        traces = traces.append_column(
-            "spans", pa.array([len(spans.get(key, ())) for key in keys], pa.int64())
-        )
-        titles = [title_of(names.get(key, [])) for key in keys]
-        traces = traces.append_column("title", pa.array(titles, pa.string()))
-        return in_shape(traces, SPEC)
+        counts = self._tally.rows()
+        traces = Spool(SPEC.schema)
+        for whole in _whole_traces(counts):
+            traces.append(_traces_of(with_daemons(whole, self._daemons)))
+        rows = traces.finish()
+        if counts.in_memory:
+            return rows
+        folds = tuple((name, how) for name, how in (*FOLD, ("spans", "sum")))
+        keys = ("trace_id", "daemon", "source", "stream", "title")
+        ordered = Spool(SPEC.schema)
+        for batch in fold_rows(rows, keys, folds, ("first_record", "last_record")).batches():
+            ordered.append(batch.select(SPEC.schema.names))
+        return ordered.finish()
+
+
+def _whole_traces(counts: Rows) -> Iterator[pa.Table]:
+    """The counts in pieces that hold all of a trace: in one, or sorted by trace where they are many."""
+    if counts.in_memory:
+        yield counts.table()
+        return
+    waiting: list[pa.RecordBatch] = []
+    for batch in fold_rows(counts, KEYS, FOLD, ("owner", "trace_id", "first_record")).batches():
+        owner, trace = batch.column("owner"), pc.fill_null(batch.column("trace_id"), "")
+        other = pc.or_(pc.not_equal(owner[1:], owner[:-1]), pc.not_equal(trace[1:], trace[:-1]))
+        ends = pc.indices_nonzero(other)
+        cut = ends[len(ends) - 1].as_py() + 1 if len(ends) else 0
+        if cut:
+            yield pa.Table.from_batches([*waiting, batch.slice(0, cut)])
+            waiting = []
+        waiting.append(batch.slice(cut))
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _traces_of(placed: pa.Table) -> pa.Table:
+    """The rows of the traces that these counts hold whole."""
+    placed = placed.filter(pc.is_valid(placed.column("trace_id"))).sort_by("first_record")
+    traces = fold(placed, ("daemon", "source", "stream", "trace_id"))
+    names: dict[tuple[int, str], list[str]] = {}
+    spans: dict[tuple[int, str], set[str]] = {}
+    columns = (placed.column(name).to_pylist() for name in ("daemon", "trace_id", "span_id", "span"))
+    for daemon, trace_id, span_id, span in zip(*columns, strict=True):
+        key = (daemon, trace_id)
+        if span_id or span:
+            spans.setdefault(key, set()).add(span_id or span)
+        if span:
+            names.setdefault(key, []).append(span)
+    keys = list(zip(traces.column("daemon").to_pylist(), traces.column("trace_id").to_pylist(), strict=True))
+    traces = traces.append_column("spans", pa.array([len(spans.get(key, ())) for key in keys], pa.int64()))
+    titles = [title_of(names.get(key, [])) for key in keys]
+    traces = traces.append_column("title", pa.array(titles, pa.string()))
+    return in_shape(traces, SPEC)
 
 
 def title_of(spans: list[str]) -> str | None:

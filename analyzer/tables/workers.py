@@ -8,6 +8,7 @@ as `cni`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -44,6 +45,10 @@ _WORKER = re.compile(
 _DEFAULT = re.compile(r'^found \d+ workers, default="(?P<id>[^"]*)"')
 
 
+WorkerLine = tuple[dict[str, Any], str | None]
+"""A row of the table and None, or the place of the line that says which worker is the default, and its ID."""
+
+
 class WorkersBuilder:
     """Builds `workers` from batches of records."""
 
@@ -54,23 +59,38 @@ class WorkersBuilder:
         self._open: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
 
     def update(self, batch: pa.RecordBatch) -> None:
-        """Take the worker lines of a batch."""
-        mask = starts_with_any(batch.column("message"), ("found ",))
-        for row in rows_of(batch, mask, ["record", "line", "source", "stream", "message"]):
-            message = row.pop("message")
+        """Take the worker lines of a batch of records, in the order of the input."""
+        self.take(read_workers(batch))
+
+    def take(self, lines: Iterable[WorkerLine]) -> None:
+        """Take worker lines, as `read_workers` gives them, in the order of the input."""
+        for row, default in lines:
             key = (row["source"], row["stream"])
-            if match := _DEFAULT.match(message):
+            if default is not None:
                 for worker in self._open.pop(key, []):
-                    worker["is_default"] = worker["worker_id"] == match["id"]
-            elif read := read_worker(message):
+                    worker["is_default"] = worker["worker_id"] == default
+            else:
                 # Without the line that names the default, it is the first one.
                 opened = self._open.setdefault(key, [])
-                opened.append(row | read | {"is_default": not opened})
+                opened.append(row | {"is_default": not opened})
                 self._rows.append(opened[-1])
 
     def finish(self) -> pa.Table:
         """The table, in the order of the records."""
         return SPEC.build(sorted(self._rows, key=lambda row: int(row["record"])))
+
+
+def read_workers(batch: pa.RecordBatch) -> list[WorkerLine]:
+    """The lines of a batch of records that tell of workers, in its order."""
+    mask = starts_with_any(batch.column("message"), ("found ",))
+    lines: list[WorkerLine] = []
+    for row in rows_of(batch, mask, ["record", "line", "source", "stream", "message"]):
+        message = row.pop("message")
+        if match := _DEFAULT.match(message):
+            lines.append((row, match["id"]))
+        elif read := read_worker(message):
+            lines.append((row | read, None))
+    return lines
 
 
 def read_worker(message: str) -> dict[str, Any] | None:

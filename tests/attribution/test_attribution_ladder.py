@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from analyzer.attribution.ladder import Configuration, attribute_hosts
-from analyzer.tables.exchanges import Exchange, Gap
+from analyzer.attribution.ladder import Configuration
+from analyzer.attribution.requests import attribute_requests
+from analyzer.tables.coverage import DaemonLocator
+from analyzer.tables.daemons import SPEC as DAEMONS
+from analyzer.tables.exchanges import Gap
 from tests.loglines import HUB as HUB_HEADERS
-from tests.loglines import Lookup, fetch_layer, line, requests
+from tests.loglines import Lookup, fetch_layer, line, observe, rows_of
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,9 @@ def configuration(*mirrors: str, name: str = "intended") -> Configuration:
 
 def attributed(
     *lines: str, config: Configuration | None = None, cut: bool = False
-) -> tuple[list[Exchange], list[Gap]]:
-    found = requests(*lines).exchanges
-    gaps = attribute_hosts(found, config, cut=cut)
-    return found, gaps
+) -> tuple[list[Any], list[Gap]]:
+    found = attribute_requests(observe(*lines).observed, DaemonLocator(DAEMONS.empty()), config, cut=cut)
+    return rows_of(found.requests.batches()), found.gaps
 
 
 def resolve(at: Lookup, *answers: tuple[str, dict[str, str]]) -> list[str]:
@@ -53,7 +56,7 @@ THROUGH_MIRROR = fetch_layer(
 )
 
 
-def hosts(found: list[Exchange]) -> list[tuple[str | None, str]]:
+def hosts(found: list[Any]) -> list[tuple[str | None, str]]:
     return [(one.host, one.host_evidence) for one in found if one.kind == "resolve"]
 
 

@@ -201,3 +201,17 @@ def test_nothing_heavy_is_imported_before_use(repository: Path) -> None:
         [sys.executable, "-c", script], cwd=repository, timeout=60, check=True, capture_output=True
     )
     assert done.stdout.decode().strip() == "[]"
+
+
+def test_spooled_rows_are_asked_like_a_table() -> None:
+    from analyzer.tables.spool import Spool
+
+    schema = pa.schema([("n", pa.int64()), ("time", pa.timestamp("ns", tz="UTC"))])
+    table = pa.Table.from_pylist([{"n": n, "time": n * 1001} for n in range(1000)], schema=schema)
+    spool = Spool(schema, memory_bytes=0)
+    spool.append(table)
+    sql = "SELECT n, max(time) - min(time) AS gap, date_trunc('second', min(time)) AS s FROM given GROUP BY n"
+    with spool.finish() as kept, Engine({"given": kept}) as spooled, Engine({"given": table}) as plain:
+        assert not kept.in_memory
+        for query in (sql + " ORDER BY n", "SELECT * FROM given", "SELECT count(*) AS n FROM given"):
+            assert spooled.rows(query) == plain.rows(query)

@@ -291,3 +291,49 @@ def test_a_rule_that_runs_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -
 def test_two_runs_give_the_same() -> None:
     rows = [row(bool(n % 3), subject=f"s{n % 7}", records=[n], name=f"n{n}") for n in range(200)]
     assert judge(rows) == judge(rows)
+
+
+VERDICT_ROWS = st.tuples(
+    st.sampled_from("ab"),
+    st.sampled_from([True, False, None]),
+    st.sampled_from(["proof", "inference", "none", None]),
+    st.sampled_from([[], [1], [2, 1], [7], None]),
+    st.sampled_from("xyz"),
+)
+
+
+@given(st.lists(VERDICT_ROWS, min_size=1, max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_many_rows_are_judged_as_few_are(given_rows: list[Any]) -> None:
+    from analyzer.checks import evaluation
+
+    rows = [
+        row(ok, subject=subject, evidence=evidence, records=records, name=name)
+        for subject, ok, evidence, records, name in given_rows
+    ]
+    few = judge(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "LIMITS", replace(LIMITS, rule_rows=0, finding_lines=3))
+        many = judge(rows)
+        patch.setattr(evaluation, "LIMITS", replace(LIMITS, finding_lines=3))
+        assert many == judge(rows)
+    assert [f.message for f in many.findings] == [f.message for f in few.findings]
+
+
+def test_rows_in_a_file_are_judged_as_rows_in_memory() -> None:
+    from analyzer.tables.spool import Spool
+
+    rows = [row(n % 5 != 0, subject=f"s{n % 3}", records=[n], name=f"n{n}") for n in range(500)]
+    spool = Spool(GIVEN, memory_bytes=0)
+    spool.append(pa.Table.from_pylist(rows, schema=GIVEN))
+    with spool.finish() as kept:
+        assert not kept.in_memory
+        assert judge(rows, tables={"given": kept}) == judge(rows)
+
+
+def test_too_many_subjects_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from analyzer.checks import evaluation
+
+    monkeypatch.setattr(evaluation, "LIMITS", replace(LIMITS, rule_subjects=1))
+    with pytest.raises(RuleError, match="more than 1 subjects"):
+        judge([row(True), row(True, subject="b")])

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from analyzer.records.schema import RECORDS
+from analyzer.tables.spool import Rows
 
 FIELD = re.compile(r'([^ ="\\]+)=("(?:[^"\\]|\\.)*"|[^ ]*)')
 COLUMNS = {
@@ -95,7 +96,8 @@ def batches_of_log(path: Path, size: int = 1 << 30) -> list[pa.RecordBatch]:
 def build(builder: Any, *batches: pa.RecordBatch) -> list[dict[str, Any]]:
     for batch in batches:
         builder.update(batch)
-    table = builder.finish()
+    finished = builder.finish()
+    table = finished.table() if isinstance(finished, Rows) else finished
     assert table.schema.names == builder.spec.schema.names
     assert table.schema.types == builder.spec.schema.types
     return list(table.to_pylist())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.tables.requests import build_requests
 from tests.loglines import DIGEST, fetch_layer, layer, line, requests
 
 MIRROR, HUB = ("mirror.example.com", True), ("registry-1.docker.io", False)
@@ -144,4 +143,3 @@ def test_damaged_fields_cost_only_themselves() -> None:
     )
     (one,) = found.exchanges
     assert (one.size, one.offset, one.status_code, one.host) == (None, None, None, "m.example.com")
-    assert build_requests(found.exchanges, [0]).num_rows == 1

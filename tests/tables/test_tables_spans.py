@@ -116,8 +116,8 @@ def test_builders_can_share_their_counts() -> None:
     spans.update(batch)
     traces.update(batch)
 
-    assert spans.finish().column("records").to_pylist() == [1]
-    assert traces.finish().column("records").to_pylist() == [1]
+    assert spans.finish().table().column("records").to_pylist() == [1]
+    assert traces.finish().table().column("records").to_pylist() == [1]
 
 
 def test_nothing_read_is_an_empty_table() -> None:

@@ -1,0 +1,367 @@
+"""Many sources: each is read, judged and exported by itself, here or on a cluster, and all make one whole.
+
+A source that cannot be read is a finding, and the others are judged all the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
+
+from analyzer.checks import Finding, Rule, findings_table
+from analyzer.checks.findings import SPEC as FINDINGS
+from analyzer.checks.findings import conclude
+from analyzer.errors import AnalyzerError, UsageError
+from analyzer.intent import Config
+from analyzer.judging import Judgement, Verdicts, judge
+from analyzer.records.schema import RECORDS
+from analyzer.redaction import Redactor
+from analyzer.relations import Relation, batches_of
+from analyzer.scan import SourceInfo, scan_source
+from analyzer.sources import Source, Unreadable
+
+if TYPE_CHECKING:
+    from analyzer.cluster import Progress
+    from analyzer.reports.dataset import Part, Stamp
+
+T = TypeVar("T", bound="Task")
+R = TypeVar("R")
+
+_NO_DAY = "1970-01-01"
+
+SOURCE_READABLE = Rule(
+    id="source-readable",
+    title="Every log that was named can be read",
+    family="sources",
+    severity="error",
+    subjects="",
+    rows="",
+    expect="",
+    message="",
+    fix="See that the log is there and may be read; what could be read was judged.",
+)
+"""No rule of a file: what is said of a source that gives no tables to ask."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What sources are asked.
+
+    Attributes:
+        rules: The rules.
+        config: What was meant.
+        effective: What the daemons were given, where that is known.
+        version: BuildKit's version; read from each log where not given.
+        require_proof: A pass by inference is only unknown.
+        redact: Replace secrets by marks.
+    """
+
+    rules: Sequence[Rule]
+    config: Config | None = None
+    effective: Config | None = None
+    version: str | None = None
+    require_proof: bool = False
+    redact: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """A source to judge.
+
+    Attributes:
+        source: The source.
+        question: What it is asked.
+        jobs: Processes that may read it.
+    """
+
+    source: Source
+    question: Question
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class ExportTask(Task):
+    """A source to judge and to write.
+
+    Attributes:
+        folder: Where its parts of the dataset go; all machines see it.
+        stamp: What all files of the dataset say alike.
+    """
+
+    folder: Path = Path()
+    stamp: Stamp | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What became of an export of one source."""
+
+    verdicts: Verdicts
+    parts: list[Part]
+    day: str | None
+
+
+@dataclass(frozen=True)
+class RecordSink:
+    """Writes the records of a segment as a part of the dataset."""
+
+    folder: Path
+    builder: str
+    stamp: Stamp
+
+    def write(self, number: int, batches: Sequence[pa.RecordBatch]) -> list[Part]:
+        """Write the records of a segment."""
+        from analyzer.reports.dataset import first_date, write_part
+
+        return write_part(
+            self.folder,
+            "records",
+            RECORDS,
+            batches,
+            builder=self.builder,
+            number=number,
+            stamp=self.stamp,
+            default_date=first_date(batches),
+            keep_empty=False,
+        )
+
+
+def judge_source(task: Task) -> Verdicts:
+    """Read a source and judge it."""
+    return _judge(task).verdicts
+
+
+def _judge(task: Task, sink: RecordSink | None = None) -> Judgement:
+    question = task.question
+    scan = scan_source(task.source, Redactor(enabled=question.redact), jobs=task.jobs, sink=sink)
+    return judge(
+        scan,
+        question.config,
+        question.rules,
+        effective=question.effective,
+        version=question.version,
+        require_proof=question.require_proof,
+    )
+
+
+def export_source(task: ExportTask) -> Exported:
+    """Read a source, judge it, and write its parts of a dataset."""
+    from analyzer.reports.dataset import write_part
+
+    assert task.stamp is not None
+    builder = task.source.builder
+    judgement = _judge(task, RecordSink(task.folder, builder, task.stamp))
+    parts = [part for written in judgement.written for part in written]
+    tables = judgement.tables.with_tables({"findings": findings_table(judgement.verdicts.named())})
+    for name in tables:
+        if name != "context":
+            rows: Relation = tables.rows(name)
+            parts += write_part(
+                task.folder,
+                name,
+                rows.schema,
+                batches_of(rows),
+                builder=builder,
+                number=0,
+                stamp=task.stamp,
+                default_date=judgement.day,
+                keep_empty=False,
+            )
+    return Exported(judgement.verdicts, parts, judgement.day)
+
+
+def judge_sources(
+    found: Sequence[Source | Unreadable],
+    question: Question,
+    *,
+    jobs: int = 1,
+    cluster: str | None = None,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> list[Verdicts]:
+    """Judge sources one by one.
+
+    Args:
+        found: The sources.
+        question: What they are asked.
+        jobs: Processes that may read one source.
+        cluster: The address of a Dask scheduler; None for this machine.
+        progress: Told when a source is done.
+        warn: Told what a user should know of the cluster.
+
+    Returns:
+        The verdicts on each, in order.
+
+    Raises:
+        AnalyzerError: A rule cannot be run; the only source cannot be read.
+    """
+    jobs = jobs if cluster is None else 1
+    made = [
+        Task(_on_cluster(one, cluster), question, jobs) if isinstance(one, Source) else one for one in found
+    ]
+    return [
+        one if isinstance(one, Verdicts) else unreadable(*one)
+        for one in _each(judge_source, made, cluster, progress, warn)
+    ]
+
+
+def export_sources(
+    found: Sequence[Source | Unreadable],
+    target: str | os.PathLike[str],
+    question: Question,
+    *,
+    jobs: int = 1,
+    cluster: str | None = None,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> tuple[dict[str, int], list[Verdicts]]:
+    """Judge sources one by one and write all their tables, the verdicts too, as one Parquet dataset.
+
+    Arguments and errors are those of `judge_sources`.
+
+    Returns:
+        Rows written, a table; and the verdicts.
+
+    Raises:
+        OutputError: The dataset cannot be written.
+    """
+    from analyzer.reports.dataset import Stamp, write_part
+    from analyzer.reports.export import publish
+
+    stamp = Stamp(question.redact)
+    jobs = jobs if cluster is None else 1  # Dask's workers may not start processes of their own
+    judged: list[Verdicts] = []
+    with publish(target, stamp) as publication:
+        folder = publication.folder
+        made = [
+            ExportTask(_on_cluster(one, cluster), question, jobs, folder, stamp)
+            if isinstance(one, Source)
+            else one
+            for one in found
+        ]
+        days: list[str] = []
+        for one, source in zip(_each(export_source, made, cluster, progress, warn), found, strict=True):
+            if isinstance(one, Exported):
+                publication.add(one.parts)
+                judged.append(one.verdicts)
+                days += [one.day] if one.day else []
+            else:
+                judged.append(unreadable(*one))
+                _remove_parts(folder, source.builder)
+        # pandas reads no dataset in which a table has no date at all
+        day = min(days, default=_NO_DAY)
+
+        def write(name: str, schema: pa.Schema, rows: Sequence[pa.RecordBatch], builder: str) -> None:
+            publication.add(
+                write_part(
+                    folder, name, schema, rows, builder=builder, number=0, stamp=stamp, default_date=day
+                )
+            )
+
+        for verdicts, source in zip(judged, found, strict=True):
+            if not verdicts.readable:
+                table = findings_table(verdicts.results)
+                write("findings", table.schema, table.to_batches(), source.builder)
+        known = _schemas(question)
+        for name in sorted(known.keys() - publication.rows.keys()):
+            write(name, known[name], (), found[0].builder)
+    return publication.rows, judged
+
+
+def _schemas(question: Question) -> dict[str, pa.Schema]:
+    """The tables of a dataset, whether they have rows or not."""
+    from analyzer.checks.facts import known_specs
+
+    left_out = {"context", "trace_spans", "certificate_files"}
+    if question.config is None:
+        left_out |= {name for name in known_specs() if name.startswith("intended_")}
+    if question.effective is None:
+        left_out |= {name for name in known_specs() if name.startswith("effective_")}
+    schemas = {name: spec.schema for name, spec in known_specs().items() if name not in left_out}
+    return schemas | {"records": RECORDS, "findings": FINDINGS.schema}
+
+
+def _remove_parts(folder: Path, builder: str) -> None:
+    """What was written of a source before it proved unreadable."""
+    from analyzer.reports.dataset import escape_partition
+
+    for path in folder.glob(f"*/date=*/builder={escape_partition(builder)}/*"):
+        path.unlink()
+
+
+Failed = tuple[str, AnalyzerError]
+
+
+def _each(
+    function: Callable[[T], R],
+    tasks: Sequence[T | Unreadable],
+    cluster: str | None,
+    progress: Progress | None,
+    warn: Callable[[str], None] | None,
+) -> Iterator[R | Failed]:
+    """The result of each task, or the name of its source and why it cannot be read."""
+    if len(tasks) == 1 and cluster is None:
+        [task] = tasks
+        if isinstance(task, Unreadable):
+            raise task.error
+        yield function(task)
+        return
+    from analyzer.cluster import TaskFailure, run_tasks
+
+    readable = [task for task in tasks if not isinstance(task, Unreadable)]
+    if not readable:
+        raise next(task.error for task in tasks if isinstance(task, Unreadable))
+    results = run_tasks(function, readable, cluster=cluster, progress=progress, warn=warn, shared=_rules_of)
+    for task in tasks:
+        if isinstance(task, Unreadable):
+            yield task.name, task.error
+            continue
+        _, result = next(results)
+        if not isinstance(result, TaskFailure):
+            yield result
+        elif result.defect or not _is_about_the_source(result.error):
+            raise result.error
+        else:
+            yield task.source.name, result.error
+
+
+def _rules_of(task: Task) -> Sequence[Rule]:
+    """What all tasks and results hold alike, and is sent once."""
+    return task.question.rules
+
+
+def _is_about_the_source(error: AnalyzerError) -> bool:
+    from analyzer.errors import SourceError
+
+    return isinstance(error, SourceError)
+
+
+def _on_cluster(source: Source, cluster: str | None) -> Source:
+    if cluster is not None and source.spooled:
+        raise UsageError(
+            "standard input cannot be read by a cluster", where=source.name, hint="name a path or a URL"
+        )
+    return source
+
+
+def unreadable(name: str, error: AnalyzerError) -> Verdicts:
+    """What is said of a source that cannot be read."""
+    finding = Finding(
+        rule=SOURCE_READABLE.id,
+        family=SOURCE_READABLE.family,
+        severity=SOURCE_READABLE.severity,
+        subject=name,
+        verdict="unknown",
+        evidence="none",
+        message=f"it cannot be read: {error.what}",
+        source=name,
+        fix=error.hint or SOURCE_READABLE.fix,
+    )
+    return Verdicts(
+        [conclude(SOURCE_READABLE, [finding])], SourceInfo.unread(name, str(error.what)), 0, readable=False
+    )

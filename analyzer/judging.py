@@ -1,0 +1,199 @@
+"""One source, judged: what it shows once a configuration stands beside it, and what the rules say to that.
+
+Sources are judged one by one: each is the log of another daemon, and what one of them lacks says nothing of the
+others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analyzer.attribution.ladder import Configuration
+from analyzer.attribution.requests import attribute_requests
+from analyzer.checks import Finding, Rule, RuleResult, evaluate
+from analyzer.checks.evaluation import tables_asked
+from analyzer.checks.findings import conclude
+from analyzer.intent import Config
+from analyzer.relations import Relation, Relations
+from analyzer.scan import Scan, SourceInfo
+from analyzer.tables.requests import SPEC as REQUESTS
+from analyzer.tables.requests import RequestTable
+from analyzer.tables.spool import Rows, Spool
+
+
+def observed_tables(scan: Scan) -> Relations:
+    """The tables of what a source says by itself."""
+
+    def requests() -> Rows:
+        table, spool = RequestTable(scan.locator), Spool(REQUESTS.schema)
+        for batch in scan.requests.observed.batches():
+            spool.append(table.add(batch))
+        return spool.finish()
+
+    return Relations({**_scanned(scan), "requests": requests, "coverage": scan.coverage})
+
+
+def _scanned(scan: Scan) -> dict[str, Callable[[], Relation]]:
+    return {
+        "daemons": lambda: scan.daemons,
+        "traces": lambda: scan.traces,
+        "spans": lambda: scan.spans,
+        "workers": lambda: scan.workers,
+        "networks": lambda: scan.networks,
+        "problems": lambda: scan.problems,
+    }
+
+
+def see(
+    scan: Scan, config: Config | None = None, *, effective: Config | None = None, version: str | None = None
+) -> Relations:
+    """The tables of a source, each request with its host, and those of the configurations.
+
+    Args:
+        scan: The source.
+        config: What was meant. It names hosts only where the log agrees with it.
+        effective: What the daemon was given, where that is known.
+        version: BuildKit's version, such as ``v0.17.3``; read from the log where not given.
+    """
+    version = version or scan.version
+    configuration = _configuration(config, effective, version)
+    found = attribute_requests(scan.requests.observed, scan.locator, configuration, cut=scan.cut)
+    tables: dict[str, Callable[[], Relation] | Relation] = {
+        **_scanned(scan),
+        "requests": found.requests,
+        "pulls": found.pulls,
+        "pushes": found.pushes,
+        "coverage": scan.coverage(found.gaps),
+    }
+    if config is not None:
+        from analyzer.checks.facts import LINT
+
+        tables |= config.tables(version, prefix="intended")
+        known = {column.name for column in LINT.columns}
+        tables["intended_lint"] = LINT.build(
+            {name: getattr(finding, name) for name in known} for finding in config.lint(version)
+        )
+    if effective is not None:
+        tables |= effective.tables(version, prefix="effective")
+    return Relations(tables)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The verdicts on a source, and nothing that is large.
+
+    Attributes:
+        results: A result for each rule.
+        info: The source.
+        records_of_daemons: Records that belong to a daemon.
+        readable: It could be read.
+    """
+
+    results: list[RuleResult]
+    info: SourceInfo
+    records_of_daemons: int
+    readable: bool = True
+
+    def named(self) -> list[RuleResult]:
+        """The results, every finding with its source."""
+        return [replace(result, findings=tuple(_named(result, self.info))) for result in self.results]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A source, judged.
+
+    Attributes:
+        verdicts: The verdicts.
+        tables: Every table that the rules could ask.
+        written: What a sink said of each segment.
+        day: The day of the log (UTC), as ``2026-11-24``; None where nothing tells it.
+    """
+
+    verdicts: Verdicts
+    tables: Relations
+    written: list[Any]
+    day: str | None
+
+
+def judge(
+    scan: Scan,
+    config: Config | None,
+    rules: Sequence[Rule],
+    *,
+    effective: Config | None = None,
+    version: str | None = None,
+    require_proof: bool = False,
+) -> Judgement:
+    """Judge a source by rules.
+
+    Args:
+        scan: The source.
+        config: What was meant.
+        rules: The rules.
+        effective: What the daemon was given, where that is known.
+        version: BuildKit's version; read from the log where not given.
+        require_proof: A pass by inference is only unknown.
+
+    Raises:
+        RuleError: A rule cannot be run.
+    """
+    from analyzer.checks.facts import CONTEXT
+
+    tables = see(scan, config, effective=effective, version=version)
+    context = {
+        "config_given": config is not None,
+        "effective_known": effective is not None,
+        "trace_given": False,
+        "require_proof": require_proof,
+        "buildkit_version": version or scan.version,
+    }
+    tables = tables.with_tables({"context": CONTEXT.build([context])})
+    asked = {name: tables.rows(name) for name in tables if name in tables_asked(rules)}
+    results = evaluate(asked, rules, require_proof=require_proof, locate=scan.lines.locate)
+    coverage = tables["coverage"]
+    told = sum(row["records"] for row in coverage.to_pylist() if row["daemon"] is not None)
+    return Judgement(Verdicts(results, scan.info(coverage), told), tables, scan.written, scan.day)
+
+
+def merge_results(judged: Sequence[Verdicts]) -> list[RuleResult]:
+    """The results on several sources, a rule each: every finding names its source.
+
+    What a rule says of the configuration alone it says of each source in the same words; that stands once.
+    """
+    if len(judged) == 1:
+        return judged[0].results
+    readable = [one for one in judged if one.readable]
+    unread = [result for one in judged if not one.readable for result in one.results]
+    merged: list[RuleResult] = []
+    for results in zip(*(one.results for one in readable), strict=True):
+        if all(result.findings == results[0].findings for result in results):
+            merged.append(results[0])
+            continue
+        told: dict[Finding, None] = {}
+        for one, result in zip(readable, results, strict=True):
+            told.update(dict.fromkeys(_named(result, one.info)))
+        merged.append(conclude(results[0].rule, list(told)))
+    if unread:
+        merged.append(conclude(unread[0].rule, [finding for result in unread for finding in result.findings]))
+    return merged
+
+
+def _named(result: RuleResult, info: SourceInfo) -> list[Finding]:
+    return [replace(finding, source=finding.source or info.name) for finding in result.findings]
+
+
+def _configuration(
+    config: Config | None, effective: Config | None, version: str | None
+) -> Configuration | None:
+    chosen = effective or config
+    if chosen is None:
+        return None
+    mirrored = tuple(key for key, section in chosen.registries.items() if section.mirrors)
+    return Configuration(
+        "effective" if effective is not None else "intended",
+        lambda registry: chosen.registry_hosts(registry, version),
+        mirrored,
+    )
