@@ -16,8 +16,6 @@ numbers were wrong is told the right ones by `renumber`, and redacts its part on
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -28,175 +26,25 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from analyzer.limits import LIMITS
+from analyzer.secretforms import HINTS as _HINTS
+from analyzer.secretforms import INERT as _INERT
+from analyzer.secretforms import (
+    PATH_QUERY,
+    PUBLIC_QUERY,
+    QUOTED,
+    SUSPICIOUS,
+    URL_QUERY,
+    is_harmless,
+    kind_of_key,
+)
+from analyzer.secretforms import PATTERNS as _PATTERNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PUBLIC_QUERY = ("ns", "scope", "service")
-"""Query parameters that name what was asked."""
-
-PUBLIC_HEADERS = frozenset(
-    {
-        "request.header.accept",
-        "request.header.accept-encoding",
-        "request.header.content-length",
-        "request.header.content-type",
-        "request.header.host",
-        "request.header.range",
-        "request.header.user-agent",
-        "response.header.accept-ranges",
-        "response.header.age",
-        "response.header.cache-control",
-        "response.header.cf-cache-status",
-        "response.header.connection",
-        "response.header.content-encoding",
-        "response.header.content-length",
-        "response.header.content-range",
-        "response.header.content-type",
-        "response.header.date",
-        "response.header.docker-content-digest",
-        "response.header.docker-distribution-api-version",
-        "response.header.etag",
-        "response.header.expires",
-        "response.header.last-modified",
-        "response.header.location",
-        "response.header.range",
-        "response.header.retry-after",
-        "response.header.server",
-        "response.header.strict-transport-security",
-        "response.header.transfer-encoding",
-        "response.header.vary",
-        "response.header.via",
-        "response.header.warning",
-        "response.header.www-authenticate",
-        "response.header.x-cache",
-        "response.header.x-content-type-options",
-    }
-)
-"""Headers whose values stay. Those called ``ratelimit-*`` and ``x-goog-*`` stay too."""
-
-_PUBLIC_HEADER_START = re.compile(
-    r"^response\.header\.(?:x-)?(?:ratelimit-|goog-(?!.*(?:signature|credential|token)))"
-)
-_ADDRESS_HEADERS = re.compile(
-    r"^re\w+\.header\.(?:docker-ratelimit-source|x-forwarded-for|x-real-ip)(?:\.\d+)?$"
-)
-_HEADER = re.compile(r"^(?:request|response)\.header\.")
-_REPEATED = re.compile(r"\.\d+$")
-
-_SECRET_WORD = (
-    r"(?:pass(?:word|wd|phrase)|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)"
-)
-_SECRET_KEY = re.compile(rf"(?i)(?:^|[._-])(?:{_SECRET_WORD}|authorization|cookie)$")
-
-# Patterns start at something fixed and are bounded before it: a hostile line must not make them slow.
-_QUOTED_VALUE = r"""\\*"(?:\\+[^"\\]|[^"\\])*\\*"|\\*'[^']*'"""
-_VALUE = rf"""(?P<secret>{_QUOTED_VALUE}|[^\s"'\\&|;]+?(?=[)\]}},]{{0,8}}(?:[\s"'\\&|;]|\Z)))"""
-# Words of a secret's name; a mark holds some of them too.
-_NAME = rf"(?<!\[redacted:)(?:{_SECRET_WORD}|(?<![a-z])pass(?=\s?=)|_pwd(?=\s?=))"
-_NAME_END = r"[\w.-]{0,64}"
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("pem", re.compile(r"-----BEGIN (?P<name>[A-Z0-9 ]{1,64})-----.*?(?:-----END (?P=name)-----|\Z)", re.S)),
-    ("userinfo", re.compile(r"(?<=://)(?!git@)(?P<secret>[^\s/\"'\\]+)(?=@(?!sha(?:256|512):))")),
-    ("jwt", re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")),
-    (
-        "token",
-        re.compile(
-            r"\b(?:gh[opsur]_\w{16,}|github_pat_\w{20,}|glpat-[\w-]{16,}|dckr_[op]at_[\w-]{16,}"
-            r"|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abeprs]-[\w-]{10,}|npm_\w{30,}|pypi-[\w-]{40,}"
-            r"|AIza[\w-]{30,}|ya29\.[\w-]{20,}|sk_live_\w{16,}|hv[sb]\.[\w-]{20,})"
-        ),
-    ),
-    ("bearer", re.compile(r"(?i)(?<![\w/.-])bearer:?\s+(?P<secret>[\w.~+/-]{16,}=*)")),
-    ("basic", re.compile(r"(?i)(?<![\w/.-])basic:?\s+(?P<secret>[a-z0-9+/]{8,}={0,2})")),
-    # A repository may be called `token-service` and an image that is not found is told as `secrets: not found`:
-    # so a secret's name must stand as a variable, a flag, a header or a key in quotes.
-    ("password", re.compile(rf"(?i){_NAME}{_NAME_END}\s?=\s?{_VALUE}")),
-    ("password", re.compile(rf"(?i)(?<![\w-])--?[\w-]{{0,40}}?{_SECRET_WORD}{_NAME_END}\s+(?!-){_VALUE}")),
-    (
-        "password",
-        re.compile(rf"(?<![\w./-])(?:[A-Z][A-Za-z]{{0,20}}-){{1,4}}(?i:token|key|secret):\s?{_VALUE}"),
-    ),
-    (
-        "password",
-        re.compile(
-            rf"(?i)(?<=[\"'])[\w-]{{0,40}}?{_SECRET_WORD}[\w-]{{0,40}}\\*[\"']\s?[:=]\s?"
-            rf"(?P<secret>{_QUOTED_VALUE})"
-        ),
-    ),
-    ("password", re.compile(rf"(?i)(?<![\w./-])pass(?:word|wd|phrase):\s{_VALUE}")),
-    (
-        "password",
-        re.compile(rf"(?i)(?<![\w./-])authorization:\s?(?!bearer\b|basic\b)(?:[\w-]{{1,20}}\s)?{_VALUE}"),
-    ),
-    (
-        "password",
-        re.compile(
-            r"(?<![\w-])(?:-u|--user)[\s=]\\*[\"']?[^\s:\"'\\]{1,64}:(?!\d+\b)(?P<secret>[^\s\"'\\]+)"
-        ),
-    ),
-)
-# What a text must hold, in small letters, for a pattern of the same place to find anything in it.
-_WORDS = ("pass", "secret", "token", "key", "credential")
-_HINTS: tuple[tuple[str, ...], ...] = (
-    ("-----begin ",),
-    ("@",),
-    ("eyj",),
-    (
-        *("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "dckr_", "akia", "asia", "xox"),
-        *("npm_", "pypi-", "aiza", "ya29.", "sk_live_", "hvs.", "hvb."),
-    ),
-    ("bearer",),
-    ("basic",),
-    (*_WORDS, "_pwd"),
-    _WORDS,
-    _WORDS,
-    _WORDS,
-    ("pass",),
-    ("authorization",),
-    ("-u",),
-)
-_URL = re.compile(r"\b(?P<address>https?://[^\s\"'<>\\?#]+)\?(?P<query>[^\s\"'<>\\#?]+)", re.I)
-_PATH = re.compile(r"(?<=[\w/.%-])\?(?P<query>[^\s\"'<>\\#?=]+=[^\s\"'<>\\#?]*)")
-_QUOTED = re.compile(r"\\*[\"'](?P<inside>.*?)\\*[\"']$", re.S)
-_VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?$")
-_NO_SECRETS = ("true", "false", "null", "nil", "<nil>")
 _MARK = re.compile(r"\[redacted:\w+:\w+\]?$|redacted-\w+-\w+$")
-
-
-def _other_parameter() -> str:
-    """RE2 for a query parameter that is none of the public ones; RE2 cannot look ahead."""
-    stops = r"=&#\s\"'\\"
-    ways = []
-    for word in PUBLIC_QUERY:
-        ways.append(rf"{word}[^{stops}]")
-    prefixes = {word[:length] for word in PUBLIC_QUERY for length in range(len(max(PUBLIC_QUERY, key=len)))}
-    for prefix in sorted(prefixes - set(PUBLIC_QUERY)):
-        following = "".join(
-            sorted({word[len(prefix)] for word in PUBLIC_QUERY if word.startswith(prefix) and word != prefix})
-        )
-        ways.append(rf"{prefix}[^{following}{stops}]")
-        if prefix:
-            ways.append(rf"{prefix}=")
-    return rf"\?(?:[^\s\"']*&)?(?:{'|'.join(ways)})"
-
-
-# One pass of RE2 over a column finds nearly every value that needs no look: a superset of `_PATTERNS`.
-_SUSPICIOUS = "|".join(
-    (
-        r"-----BEGIN ",
-        r"://[^\s/@]+@",
-        r"eyJ[\w-]{8}",
-        r"gh[opsur]_\w|github_pat_|glpat-|dckr_[op]at_|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abeprs]-|npm_\w|pypi-\w"
-        r"|AIza|ya29\.|sk_live_|hv[sb]\.",
-        r"(?i:bearer:?\s+[\w.~+/-]{16}|basic:?\s+[a-z0-9+/]{8})",
-        r"(?i:authorization:|-key:)|(?:-u|--user)[\s=][^\s:]+:",
-        rf"(?i:{_SECRET_WORD}|pass\s?=|_pwd\s?=)",
-        _other_parameter(),
-    )
-)
 _COLUMNS = ("message", "span", "error", "text")
-
+"""Columns of text in which secrets may stand, beside the values of the fields."""
 
 _MORE = "more"
 """Stands for the number of a secret that came when there were too many to number."""
@@ -265,15 +113,15 @@ class Redactor:
             if new != value:
                 value, small = new, new.lower()
         if "?" in value:
-            value = _URL.sub(lambda match: f"{match['address']}?{self._query(match['query'])}", value)
-            value = _PATH.sub(lambda match: f"?{self._query(match['query'])}", value)
+            value = URL_QUERY.sub(lambda match: f"{match['address']}?{self._query(match['query'])}", value)
+            value = PATH_QUERY.sub(lambda match: f"?{self._query(match['query'])}", value)
         return value
 
     def field(self, key: str, value: str) -> str:
         """A record's field without its secrets: some are secret by their key."""
         if not self._enabled or not value:
             return value
-        kind = _kind_of_key(key)
+        kind = kind_of_key(key)
         return self.text(value) if kind is None else self._mark(kind, value)
 
     def batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -353,10 +201,10 @@ class Redactor:
     def _replace(self, kind: str, match: re.Match[str]) -> str:
         group = "secret" if "secret" in match.re.groupindex else 0
         begin, end = match.span(group)
-        if kind == "password" and (quoted := _QUOTED.match(match[group])):
+        if kind == "password" and (quoted := QUOTED.match(match[group])):
             begin, end = begin + quoted.start("inside"), begin + quoted.end("inside")
         secret = match.string[begin:end]
-        if not secret or _MARK.match(secret) or _is_harmless(kind, secret):
+        if not secret or _MARK.match(secret) or is_harmless(kind, secret):
             return match[0]
         before, after = match.string[match.start() : begin], match.string[end : match.end()]
         return before + self._mark(kind, secret) + after
@@ -401,25 +249,6 @@ class Redactor:
             number = self._numbers[known] = self._next[kind]
             self._news.append((kind, known))
         return str(number or _MORE)
-
-
-def _is_public(header: str) -> bool:
-    return header in PUBLIC_HEADERS or _PUBLIC_HEADER_START.match(header) is not None
-
-
-def _is_basic(token: str) -> bool:
-    """Whether a word is base64 of ``user:password``, as Basic credentials are."""
-    try:
-        return b":" in base64.b64decode(token + "=" * (-len(token) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-
-
-def _is_harmless(kind: str, secret: str) -> bool:
-    """Whether what looked like a secret is a word of a sentence, or only the name of a variable."""
-    if kind == "basic":
-        return not _is_basic(secret)
-    return kind == "password" and (_VARIABLE.match(secret) is not None or secret in _NO_SECRETS)
 
 
 class _Values:
@@ -483,35 +312,11 @@ def _suspicious(columns: Sequence[pa.Array]) -> list[pa.Array]:
 
     if not columns:
         return []
-    hits = pc.fill_null(pc.match_substring_regex(pa.concat_arrays(list(columns)), _SUSPICIOUS), False)
+    hits = pc.fill_null(pc.match_substring_regex(pa.concat_arrays(list(columns)), SUSPICIOUS), False)
     begins = [0]
     for column in columns:
         begins.append(begins[-1] + len(column))
     return [hits.slice(begin, len(column)) for begin, column in zip(begins, columns, strict=False)]
-
-
-# Fields of BuildKit's own, of a fixed form, and headers of public form: most of a log's bytes, no secrets.
-_INERT = frozenset(
-    {
-        "digest",
-        "mediatype",
-        "size",
-        "request.method",
-        "response.status",
-        "request.header.accept",
-        "request.header.accept-encoding",
-        "response.header.content-type",
-        "response.header.content-length",
-        "response.header.date",
-        "response.header.docker-content-digest",
-        "response.header.etag",
-        "chunk_size",
-        "offset",
-        "parallelism",
-        "initial_parallelism",
-        "desc.digest",
-    }
-)
 
 
 _OPEN, _CLOSED, _SECRET = range(3)
@@ -520,20 +325,9 @@ _OPEN, _CLOSED, _SECRET = range(3)
 
 @lru_cache(maxsize=4096)
 def _look_at(key: str) -> int:
-    if _kind_of_key(key) is not None:
+    if kind_of_key(key) is not None:
         return _SECRET
     return _CLOSED if key in _INERT else _OPEN
-
-
-@lru_cache(maxsize=4096)
-def _kind_of_key(key: str) -> str | None:
-    """The kind of secret that the values of a key are by themselves."""
-    plain_key = _REPEATED.sub("", key)
-    if _ADDRESS_HEADERS.match(key):
-        return "address"
-    if _HEADER.match(key) and not _is_public(plain_key):
-        return "header"
-    return "password" if _SECRET_KEY.search(plain_key) else None
 
 
 def _bytes_array(values: bytes) -> pa.Array:

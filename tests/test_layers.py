@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = ("sources", "records", "tables", "intent", "attribution", "checks", "reports", "cli")
-SHARED = {"errors", "limits", "redaction"}
+SHARED = {"errors", "limits", "redaction", "secretforms"}
 """Modules that any layer may use."""
 
 FACADE = {

@@ -15,15 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.attribution.order import HostOrder, Key, learn_orders
-from analyzer.tables.exchanges import OBJECT_REACH, Exchange, Gap
-from analyzer.tables.selection import is_one_of, rows_of
+from analyzer.tables.exchanges import MOST_GAPS, OBJECT_REACH, Exchange, Gap
+from analyzer.tables.selection import codes_of, int64_array, is_one_of, rows_of, truths
 from analyzer.tables.urls import DOCKER_HUB, DOCKER_HUB_HOST, upstream_host
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 _GOOGLE = ("gcr.io", "pkg.dev", "googleapis.com")
 
@@ -85,7 +88,8 @@ class Ladder:
     def learn(self, batch: pa.RecordBatch) -> None:
         """Learn from requests, in the order of their records, with the columns of ``OBSERVED``."""
         learn_orders(self._orders, batch)
-        for exchange in _nameless(batch, headers_only=True):
+        marked = pc.and_(_is_nameless(batch), pc.is_valid(batch.column("fingerprint")))
+        for exchange in _exchanges(batch.filter(marked)):
             if (
                 exchange.registry is not None
                 and exchange.position is not None
@@ -107,19 +111,52 @@ class Ladder:
 
     def name(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The requests, each that names no host with the one that the ladder finds."""
-        nameless = list(_nameless(batch))
-        for exchange in nameless:
+        nameless = _is_nameless(batch)
+        placed = pc.and_(pc.is_valid(batch.column("registry")), pc.is_valid(batch.column("position")))
+        if self._cut:
+            placed = pc.and_(placed, pc.invert(batch.column("doubtful")))
+        batch = self._name_placed(batch, pc.and_(nameless, placed))
+        return self._name_others(batch, pc.and_(nameless, pc.invert(placed)))
+
+    def _name_placed(self, batch: pa.RecordBatch, mask: pa.Array) -> pa.RecordBatch:
+        """Requests whose place is known: what is found of one holds for all that are alike in what it hangs on."""
+        rows = np.flatnonzero(truths(mask))
+        if not len(rows):
+            return batch
+        asked = batch.take(int64_array(rows))
+        good = pc.and_(
+            pc.greater_equal(asked.column("status_code"), 200), pc.less(asked.column("status_code"), 400)
+        )
+        columns = [asked.column(name) for name in ("epoch", "registry", "position", "fingerprint", "last")]
+        alike = np.zeros(len(rows), np.int64)
+        for column in (*columns, pc.fill_null(good, False)):
+            codes, values = codes_of(column)
+            alike = alike * (len(values) + 1) + codes
+        _, first, kind = np.unique(alike, return_index=True, return_inverse=True)
+        examples = list(_exchanges(asked.take(int64_array(first))))
+        for number, exchange in enumerate(examples):
+            if _by_place(exchange, self._orders, self._configuration, self._cut):
+                for one in _exchanges(asked.take(int64_array(np.flatnonzero(kind == number)[:MOST_GAPS]))):
+                    self.gaps += _by_place(one, self._orders, self._configuration, self._cut)
+        named = np.array([exchange.host is not None for exchange in examples])[kind]
+        return _with_names(batch, rows[named], examples, kind[named])
+
+    def _name_others(self, batch: pa.RecordBatch, mask: pa.Array) -> pa.RecordBatch:
+        """Requests whose registry or place nothing tells: headers are left, and what stands beside them."""
+        rows = np.flatnonzero(truths(mask))
+        if not len(rows):
+            return batch
+        exchanges = list(_exchanges(batch.take(int64_array(rows))))
+        for exchange in exchanges:
             if exchange.registry is None:
                 _by_headers_alone(exchange, self._configuration)
-            elif exchange.position is not None and not (self._cut and exchange.doubtful):
-                self.gaps += _by_place(exchange, self._orders, self._configuration, self._cut)
             elif _is_upstreams_own(exchange):
                 why = f"the answer carries {exchange.registry}'s own headers"
                 _name(exchange, upstream_host(exchange.registry), why)
             self._share_within_object(exchange)
-        if nameless:
-            self._forget(nameless[-1].record - OBJECT_REACH)
-        return _with_names(batch, [exchange for exchange in nameless if exchange.host is not None])
+        self._forget(exchanges[-1].record - OBJECT_REACH)
+        named = np.array([exchange.host is not None for exchange in exchanges])
+        return _with_names(batch, rows[named], exchanges, np.flatnonzero(named))
 
     def _share_within_object(self, exchange: Exchange) -> None:
         """After a challenge the same host is asked again for the same object."""
@@ -154,28 +191,41 @@ _READ = (
 )
 
 
-def _nameless(batch: pa.RecordBatch, *, headers_only: bool = False) -> Iterator[Exchange]:
-    """The pulls without a host, as far as the ladder needs them."""
-    mask = pc.and_(is_one_of(batch.column("action"), ("pull",)), pc.is_null(batch.column("host")))
-    if headers_only:
-        mask = pc.and_(mask, pc.is_valid(batch.column("fingerprint")))
-    for row in rows_of(batch, mask, _READ):
+def _is_nameless(batch: pa.RecordBatch) -> pa.Array:
+    """Where a pull has no host."""
+    return pc.and_(is_one_of(batch.column("action"), ("pull",)), pc.is_null(batch.column("host")))
+
+
+def _exchanges(batch: pa.RecordBatch) -> Iterator[Exchange]:
+    """Requests as far as the ladder needs them."""
+    for row in rows_of(batch, pc.is_valid(batch.column("record")), _READ):
         yield Exchange(time=None, trace_id=None, span_id=None, span=None, method=None, **row)
 
 
 _NAMED = ("host", "host_why", "scheme", "registry", "host_evidence", "role")
 
 
-def _with_names(batch: pa.RecordBatch, named: Sequence[Exchange]) -> pa.RecordBatch:
-    """The requests with what the ladder found of some of them."""
-    if not named:
+def _with_names(
+    batch: pa.RecordBatch, rows: Numbers, found: Sequence[Exchange], which: Numbers
+) -> pa.RecordBatch:
+    """The requests with what the ladder found.
+
+    Args:
+        batch: The requests.
+        rows: Those of which something was found.
+        found: What was found.
+        which: For each of the rows its place in what was found.
+    """
+    if not len(rows):
         return batch
-    found = pa.array([exchange.record for exchange in named], pa.int64())
-    mask = pc.is_in(batch.column("record"), value_set=found)
+    flags = np.zeros(batch.num_rows, np.int8)
+    flags[rows] = 1
+    mask = pc.equal(pa.Array.from_buffers(pa.int8(), len(flags), [None, pa.py_buffer(flags)]), 1)
     for name in _NAMED:
         place = batch.schema.get_field_index(name)
-        values = pa.array([getattr(exchange, name) for exchange in named], pa.string())
-        column = pc.replace_with_mask(batch.column(place), mask, values)
+        values = pa.array([getattr(exchange, name) for exchange in found], pa.string())
+        new = values.take(int64_array(which))
+        column = pc.replace_with_mask(batch.column(place), mask, new)
         batch = batch.set_column(place, batch.schema.field(place), column)
     return batch
 

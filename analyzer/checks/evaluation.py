@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from analyzer.checks.engine import Engine, SqlError
 from analyzer.checks.facts import complete
 from analyzer.checks.findings import Finding, RuleResult, conclude
+from analyzer.checks.folding import Judged, fold_query, fold_table
 from analyzer.checks.messages import clean, columns_of, fill, value_in_words
 from analyzer.checks.rule import EVIDENCE, Rule
 from analyzer.errors import QueryError, RuleError
@@ -40,24 +40,9 @@ _MISSING = {
 _KEPT = ("subject", "records", "record", "evidence", "evidence_why", "file", "line")
 """Columns of the rows that mean something to every rule."""
 
-_LAST = 1 << 59
-"""After the number of every record; two bits stay for the place of a row, one for rows without a record."""
-
 _NOT_IN_EXCERPTS = ("startup", "complete")
 _HIDING = ("debug", "complete", "startup")
 """Missing coverage that may hide what should be judged; without trace IDs everything is still there."""
-
-
-@dataclass
-class _Judged:
-    """The rows of a subject: how many there are of each verdict, and the first of them.
-
-    The first failing row is the best proven one, since one is enough for a failure; the first of the others
-    is the worst proven one, since a pass is worth no more than that.
-    """
-
-    count: dict[bool | None, int] = field(default_factory=dict)
-    rows: dict[bool | None, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -189,7 +174,7 @@ class _Evaluation:
             subjects.setdefault(row["_subject"], row)
         return subjects
 
-    def _judged(self, subject: Mapping[str, Any]) -> dict[str, _Judged]:
+    def _judged(self, subject: Mapping[str, Any]) -> dict[str, Judged]:
         """The rows by subject. Only what verdict and message need is kept, and only the first few leave.
 
         A rule that gives many rows is asked once more, since they do not all fit into memory.
@@ -221,84 +206,16 @@ class _Evaluation:
             if name.lower() not in known:
                 raise self._fault("message", f"the rows have no column {name}")
         (held,) = self.engine.rows("SELECT count(*) AS rows FROM _judged")
-        if held["rows"] <= LIMITS.rule_rows:
-            return self._collect(columns, "SELECT *, rowid AS _row FROM _judged")
-        self.engine.execute("DROP TABLE _judged")
-        return self._collect_many(columns, f"SELECT *, nextval('_rows') AS _row FROM (\n{judged}\n)")
-
-    def _placed(self, columns: Sequence[str], judged: str) -> str:
-        """SQL of judged rows with what they are sorted by: place, first record and row."""
-        records = "CAST(NULL AS BIGINT[])"
-        if "records" in columns:
-            records = "CAST(records AS BIGINT[])"
-        elif "record" in columns:
-            records = "CASE WHEN record IS NOT NULL THEN [CAST(record AS BIGINT)] END"
-        evidence = "CAST(evidence AS VARCHAR)" if "evidence" in columns else f"'{self.rule.evidence}'"
-        return f"""
-            WITH named AS (
-                SELECT CAST(subject AS VARCHAR) AS _subject, {records} AS _records,
-                       {evidence} AS _evidence, * FROM ({judged})
-            ), ranked AS (
-                SELECT *, CASE _evidence WHEN 'proof' THEN 0 WHEN 'inference' THEN 1 ELSE 2 END AS _rank,
-                       list_min(_records) AS _first
-                FROM named
-            )
-            SELECT *, CASE WHEN _verdict = false THEN _rank ELSE -_rank END AS _place FROM ranked"""
-
-    def _collect(self, columns: Sequence[str], judged: str) -> dict[str, _Judged]:
-        """Count the rows by subject and verdict, and take the first of each."""
-        rows = self._ask(
+        few = held["rows"] <= LIMITS.rule_rows
+        if not few:
+            self.engine.execute("DROP TABLE _judged")
+        fold, origin = (fold_table, "_judged") if few else (fold_query, judged)
+        return self._ask(
             "rows",
-            lambda: self.engine.rows(
-                f"""SELECT *, count(*) OVER same AS _count FROM ({self._placed(columns, judged)})
-                WINDOW same AS (PARTITION BY _subject, _verdict)
-                QUALIFY row_number() OVER (PARTITION BY _subject, _verdict
-                                           ORDER BY _place, _first NULLS LAST, _row)
-                    <= {LIMITS.finding_lines}
-                ORDER BY _place, _first NULLS LAST, _row"""
-            ),
+            lambda: fold(self.engine, origin, columns, evidence=rule.evidence, first=LIMITS.finding_lines),
         )
-        return _by_subject(rows)
 
-    def _collect_many(self, columns: Sequence[str], judged: str) -> dict[str, _Judged]:
-        """The same in two passes: how far in the order the first rows reach, then those rows.
-
-        Place and first record make one number, since DuckDB finds the least numbers in little memory, but keeps
-        whatever else it is to find the least of. Rows without a record come after the others, in their order.
-        """
-        placed = f"""
-            SELECT *, (CAST(_place AS BIGINT) + 2) * {2 * _LAST}
-                      + CASE WHEN _first IS NULL THEN {_LAST} + _row
-                             ELSE least(greatest(_first, 0), {_LAST - 1}) END AS _key
-            FROM ({self._placed(columns, judged)})"""
-        # a sequence counts rows as they come, where row_number() would collect them all behind a join
-        self.engine.execute("CREATE OR REPLACE TEMP SEQUENCE _rows")
-        self._ask(
-            "rows",
-            lambda: self.engine.execute(
-                f"""CREATE OR REPLACE TEMP TABLE _reach AS
-                SELECT _subject, _verdict, count(*) AS _count, list_max(min(_key, {LIMITS.finding_lines})) AS _last
-                FROM ({placed}) GROUP BY _subject, _verdict"""
-            ),
-        )
-        first = f"""
-            SELECT placed.*, _count FROM ({placed}) AS placed JOIN _reach
-            ON placed._subject = _reach._subject AND placed._verdict IS NOT DISTINCT FROM _reach._verdict
-            WHERE _key <= _last"""
-        self.engine.execute("CREATE OR REPLACE TEMP SEQUENCE _rows")
-        rows = self._ask(
-            "rows",
-            lambda: self.engine.rows(
-                f"""{first}
-                QUALIFY row_number() OVER (PARTITION BY _reach._subject, _reach._verdict
-                                           ORDER BY _place, _first NULLS LAST, _row)
-                    <= {LIMITS.finding_lines}
-                ORDER BY _place, _first NULLS LAST, _row"""
-            ),
-        )
-        return _by_subject(rows)
-
-    def _verdict(self, subject: str, row: Mapping[str, Any], judged: _Judged | None) -> Finding:
+    def _verdict(self, subject: str, row: Mapping[str, Any], judged: Judged | None) -> Finding:
         if judged is None:
             return self._without_rows(subject, row)
         truth = False if False in judged.count else None if None in judged.count else True
@@ -409,16 +326,6 @@ def tables_asked(rules: Iterable[Rule]) -> set[str]:
     for rule in rules:
         words.update(re.findall(r"\w+", f"{rule.subjects} {rule.rows} {rule.expect}".lower()))
     return words
-
-
-def _by_subject(rows: Iterable[dict[str, Any]]) -> dict[str, _Judged]:
-    """Rows by subject and verdict, in their order."""
-    judged: dict[str, _Judged] = {}
-    for row in rows:
-        part, verdict = judged.setdefault(row["_subject"], _Judged()), row["_verdict"]
-        part.count[verdict] = row["_count"]
-        part.rows.setdefault(verdict, []).append(row)
-    return judged
 
 
 def _gap_reasons(coverage: Iterable[Mapping[str, Any]]) -> list[str]:

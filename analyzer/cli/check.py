@@ -56,7 +56,7 @@ def run(
     """
     from analyzer.cli.output import open_output, show_progress, warn
     from analyzer.cli.pipeline import cores, open_found, read_config, read_intended
-    from analyzer.cli.startup import spare_pandas
+    from analyzer.cli.startup import prepare_arrow
     from analyzer.reports import find_writer, unknown_name
 
     if fail_on not in FAIL_ON:
@@ -64,7 +64,7 @@ def run(
     write = find_writer(format_)
     meant, given = read_intended(config, daemon_flags), read_config(effective)
 
-    spare_pandas()
+    prepare_arrow()
     from analyzer.api import conclude_report
     from analyzer.checks import load_rules
     from analyzer.fleet import Question, judge_sources

@@ -32,7 +32,7 @@ def run(
     """
     from analyzer.cli import pipeline
     from analyzer.cli.output import show_progress, warn
-    from analyzer.cli.startup import spare_pandas
+    from analyzer.cli.startup import prepare_arrow
     from analyzer.errors import UsageError
     from analyzer.reports import unknown_name
     from analyzer.reports.export import EXPORT_FORMATS, write_export
@@ -54,7 +54,7 @@ def run(
             rows = write_export(target, pipeline.named_tables(seen), format_, redacted=not no_redact)
         return _tell(rows)
 
-    spare_pandas()
+    prepare_arrow()
     from analyzer.checks import load_rules
     from analyzer.fleet import Question, export_sources
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analyzer.cli.output import show_progress
-from analyzer.cli.startup import spare_pandas
+from analyzer.cli.startup import prepare_arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +45,7 @@ def read_intended(path: str | None, flags: Sequence[str] | None) -> Config | Non
 
 def read_log(sources: list[str], *, redact: bool = True, jobs: int | None = None) -> Log:
     """The log in all the sources."""
-    spare_pandas()
+    prepare_arrow()
     from analyzer.api import read
 
     names = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
@@ -63,7 +63,7 @@ def read_seen(
     jobs: int | None = None,
 ) -> Seen:
     """What the log shows, each request with its host."""
-    spare_pandas()
+    prepare_arrow()
     from analyzer.api import attribute
 
     meant, given = read_config(config), read_config(effective)

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from analyzer.tables.events import Event
-from analyzer.tables.exchanges import Exchange, Ledger, kind_of_media_type, status_of
+from analyzer.tables.exchanges import Exchange, Ledger, status_of
+from analyzer.tables.mediatypes import kind_of_media_type
 from analyzer.tables.urls import RegistryURL, parse_url
 
 _FITS = {201: ("PUT", "POST"), 202: ("POST", "PATCH"), 206: ("GET",), 307: ("GET",), 302: ("GET",)}

@@ -8,23 +8,17 @@ The messages are those of containerd's ``remotes/docker`` (resolver.go, fetcher.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analyzer.tables.pairs import find_pairs
-from analyzer.tables.selection import (
-    codes_of,
-    int64_array,
-    int64s,
-    is_one_of,
-    starts_with_any,
-    texts,
-    truths,
-)
+from analyzer.tables.eventfields import EventFields
+from analyzer.tables.given import Given, GivenColumns, find_given
+from analyzer.tables.routine import Routine, find_routine
+from analyzer.tables.selection import codes_of, int64_array, int64s, is_one_of, starts_with_any, texts
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -71,7 +65,6 @@ WANTED = frozenset(
         "request.method",
         "request.header.accept",
         "request.header.range",
-        "request.header.user-agent",
         "response.status",
         "response.header.content-length",
         "response.header.content-type",
@@ -121,23 +114,8 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A request for a layer and its good answer, which stood beside each other in their span.
-
-    Attributes:
-        request: The request.
-        answer: The answer.
-        layer: Record and line of the `fetching layer` before the request, None without one.
-    """
-
-    request: Event
-    answer: Event
-    layer: tuple[int, int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """The events of a batch as columns: small, and cheap to hand from one process to another.
+class EventColumns:
+    """Events as columns: small, and cheap to hand from one process to another.
 
     Attributes:
         columns: record, line, source, stream, time, level, message, trace_id, span_id, span, error of each.
@@ -145,8 +123,6 @@ class Picked:
         keys: The field's key, an index into ``names``.
         names: Keys of `WANTED`.
         values: The field's value.
-        answers: For the request of a pair its answer, else -1.
-        layers: For the request of a pair that was announced the record and line of that, else -1.
     """
 
     columns: pa.RecordBatch
@@ -154,49 +130,67 @@ class Picked:
     keys: Numbers
     names: list[str]
     values: pa.Array
-    answers: Numbers
-    layers: tuple[Numbers, Numbers]
 
-    def __iter__(self) -> Iterator[Event | Pair]:
-        """The events, in the order of their records; a pair stands where its request stood."""
-        events = self._events()
-        if (self.answers < 0).all():
-            yield from events
-            return
-        answers = self.answers.tolist()
-        taken = set(answers)
-        records, lines = (column.tolist() for column in self.layers)
-        for place, (event, answer) in enumerate(zip(events, answers, strict=True)):
-            if answer >= 0:
-                layer = (records[place], lines[place]) if records[place] >= 0 else None
-                yield Pair(event, events[answer], layer)
-            elif place not in taken:
-                yield event
-
-    def _events(self) -> list[Event]:
-        columns = self.columns
+    def events(self) -> list[Event]:
+        """The events, in the order of their records."""
+        columns, names = self.columns, self.names
         fields: list[dict[str, str]] = [{} for _ in range(columns.num_rows)]
-        names = self.names
         entries = zip(self.rows.tolist(), self.keys.tolist(), self.values.to_pylist(), strict=True)
         for row, key, value in entries:
             fields[row][names[key]] = value
-        return list(
-            map(
-                Event,
-                columns.column("record").to_pylist(),
-                columns.column("line").to_pylist(),
-                texts(columns.column("source")),
-                texts(columns.column("stream")),
-                columns.column("time").to_pylist(),
-                texts(columns.column("level")),
-                texts(columns.column("message")),
-                columns.column("trace_id").to_pylist(),
-                columns.column("span_id").to_pylist(),
-                texts(columns.column("span")),
-                columns.column("error").to_pylist(),
-                fields,
-            )
+        return list(map(Event, *(texts(columns.column(name)) for name in _COLUMNS), fields))
+
+    def event(self, row: int) -> Event:
+        """One of the events."""
+        begin, end = np.searchsorted(self.rows, (row, row + 1)).tolist()
+        keys = (self.names[key] for key in self.keys[begin:end].tolist())
+        fields = dict(zip(keys, self.values.slice(begin, end - begin).to_pylist(), strict=True))
+        columns = self.columns.slice(row, 1)
+        told: Any = (*(texts(columns.column(name))[0] for name in _COLUMNS), fields)
+        return Event(*told)
+
+    def only(self, mask: Numbers) -> EventColumns:
+        """Some of the events."""
+        entries = mask[self.rows]
+        moved = np.cumsum(mask) - 1
+        return EventColumns(
+            self.columns.take(int64_array(np.flatnonzero(mask))),
+            moved[self.rows[entries]],
+            self.keys[entries],
+            self.names,
+            self.values.take(int64_array(np.flatnonzero(entries))),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The events of a batch, those of requests that were answered well at once made rows.
+
+    Attributes:
+        others: All other events.
+        given: The requests that were answered well at once.
+        order: What comes, in the order of the records: a given request, or -1 for the next of the others.
+        routine: Events that are taken together, None where none are.
+        parts: The events that make up the given requests, and the routine ones.
+    """
+
+    others: EventColumns
+    given: GivenColumns
+    order: Numbers
+    routine: Routine | None
+    parts: EventColumns
+
+    def __iter__(self) -> Iterator[Event | Given]:
+        """The events, in the order of their records; a given request stands where its request stood."""
+        given, others = self.given.build(), iter(self.others.events())
+        for one in given:
+            one.columns = self.given.columns
+        for place in self.order.tolist():
+            yield next(others) if place < 0 else given[place]
+
+    def events_of(self, given: Given) -> list[Event]:
+        """The events that make up a given request, in their order."""
+        return [self.parts.event(row) for row in self.given.rows[given.row].tolist() if row >= 0]
 
 
 _COLUMNS = (
@@ -221,29 +215,22 @@ def pick_events(batch: pa.RecordBatch) -> Picked:
     columns = batch.select(list(_COLUMNS)).take(chosen)
     place = columns.schema.get_field_index("time")
     columns = columns.set_column(place, "time", columns.column("time").cast(pa.int64()))
-    rows, keys, names, values = _entries(batch.column("fields"), chosen)
-    answers, layers = find_pairs(columns, rows, keys, names, values)
-    told = tuple(
-        np.where(layers >= 0, int64s(columns.column(name))[layers], -1) for name in ("record", "line")
-    )
-    # what announced a pair is told by its place; of a fetch only the digest is
-    kept = np.ones(columns.num_rows, np.bool_)
-    kept[layers[layers >= 0]] = False
-    of_fetch = truths(is_one_of(columns.column("message"), ("fetch",)))
-    digest = np.array([name == "digest" for name in names], np.bool_)[keys]
-    entries = kept[rows] & (digest | ~of_fetch[rows])
-    moved = np.cumsum(kept) - 1
-    columns = columns.take(int64_array(np.flatnonzero(kept)))
-    answers = np.where(answers >= 0, moved[answers], -1)[kept]
-    return Picked(
-        columns,
-        moved[rows[entries]],
-        keys[entries],
-        names,
-        values.take(int64_array(np.flatnonzero(entries))),
-        answers,
-        (told[0][kept], told[1][kept]),
-    )
+    picked = EventColumns(columns, *_entries(batch.column("fields"), chosen))
+    fields = EventFields(columns.num_rows, picked.rows, picked.keys, picked.names, picked.values)
+    given = find_given(columns, fields)
+    taken = np.zeros(columns.num_rows, np.bool_)
+    taken[given.rows[given.rows >= 0]] = True
+    routine, together = find_routine(columns, fields, ~taken)
+    order = np.full(columns.num_rows, -1, np.int64)
+    order[given.rows[:, 2]] = np.arange(len(given.rows))
+    turns = (~taken | (order >= 0)) & ~together
+    taken |= together
+    place = np.cumsum(taken) - 1
+    given = replace(given, rows=np.where(given.rows >= 0, place[given.rows], -1))
+    if routine is not None:
+        applied = [(int(place[row]), digest, size) for row, digest, size in routine.applied]
+        routine = replace(routine, applied=applied)
+    return Picked(picked.only(~taken), given, order[turns], routine, picked.only(taken))
 
 
 def _entries(column: pa.MapArray, rows: pa.Array) -> tuple[Numbers, Numbers, list[str], pa.Array]:

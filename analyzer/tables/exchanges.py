@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from analyzer.tables.events import WANTED, Event
 from analyzer.tables.failures import read_failure
-from analyzer.tables.pairs import REACH
+from analyzer.tables.given import REACH, Given
+from analyzer.tables.mediatypes import kind_of_media_type
 from analyzer.tables.urls import RegistryURL, find_url, parse_url, upstream_host
 
 _REALM = re.compile(r'realm="https?://(?P<host>[^/"]+)')
@@ -21,11 +22,6 @@ _RANGE = re.compile(r"bytes=(\d+)-")
 _DOCKER_HUB_REALM = "auth.docker.io"
 
 _GOOGLE_HEADERS = frozenset(key for key in WANTED if key.startswith("response.header.x-g"))
-
-_INDEX = ("manifest.list", "image.index")
-_MANIFEST = ("distribution.manifest", "image.manifest")
-_CONFIG = ("image.config", "container.image.v1", "container.plugin")
-_LAYER = ("image.layer", "image.rootfs", "in-toto", "spdx")
 
 
 @dataclass(slots=True, eq=False)
@@ -167,11 +163,11 @@ class Window:
     Memory holds what was asked lately, whatever the size of the log; what is settled leaves by `release`.
     """
 
-    exchanges: deque[Exchange] = field(default_factory=deque)
+    exchanges: deque[Exchange | Given] = field(default_factory=deque)
     gaps: list[Gap] = field(default_factory=list)
     objects: int = 0
 
-    def release(self) -> Iterator[Exchange]:
+    def release(self) -> Iterator[Exchange | Given]:
         """The exchanges that are settled, up to the first that is not."""
         exchanges = self.exchanges
         while exchanges and exchanges[0].settled:
@@ -228,7 +224,12 @@ class Ledger:
         self._window.exchanges.append(exchange)
         return exchange
 
-    def gap(self, reason: str, at: Event | Exchange) -> None:
+    def take(self, given: Given) -> None:
+        """Note a request that was answered well at once."""
+        given.epoch = self.epoch
+        self._window.exchanges.append(given)
+
+    def gap(self, reason: str, at: Event | Exchange | Given) -> None:
         """Note what is missing, at the record that shows it."""
         self._noted[reason] += 1
         if self._noted[reason] <= MOST_GAPS:
@@ -270,15 +271,3 @@ def fingerprint_of(event: Event) -> str | None:
     if not _GOOGLE_HEADERS.isdisjoint(fields):
         return "google"
     return f"realm:{realm['host'].lower()}" if realm else None
-
-
-@lru_cache(maxsize=1024)
-def kind_of_media_type(media_type: str | None) -> str | None:
-    """What a descriptor of this media type (or an Accept header that begins with it) is for."""
-    if not media_type:
-        return None
-    first = media_type.partition(",")[0]
-    for kind, marks in (("index", _INDEX), ("manifest", _MANIFEST), ("config", _CONFIG), ("layer", _LAYER)):
-        if any(mark in first for mark in marks):
-            return kind
-    return None

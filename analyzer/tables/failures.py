@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from analyzer.tables.references import reference_of_span
 from analyzer.tables.urls import parse_url
@@ -247,6 +248,7 @@ def has_stack(text: str) -> bool:
     return any(_FRAME.match(line) for line in text.splitlines())
 
 
+@lru_cache(maxsize=4096)
 def read_failure(text: str) -> Failure:
     """Read a failure text.
 

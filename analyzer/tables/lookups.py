@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analyzer.tables.events import Event
-from analyzer.tables.exchanges import Exchange, Ledger, kind_of_media_type
+from analyzer.tables.exchanges import Exchange, Ledger
+from analyzer.tables.given import RESOLVE, Given
+from analyzer.tables.mediatypes import kind_of_media_type
 from analyzer.tables.references import NamedReference
 
 _MOST_TRIES = 6
@@ -34,7 +36,7 @@ class Lookup:
         self.object: int | None = None
         self.position = 0
         self.tries = 0
-        self.latest: Exchange | None = None
+        self.latest: Exchange | Given | None = None
         self.layered = False
         self.announced = False
         self.told = False
@@ -42,13 +44,13 @@ class Lookup:
         self.challenge = ""
         self.token_failed = False
         self.digestless = False
-        self.failed: Exchange | None = None
-        self.last: Event | None = None
+        self.failed: Exchange | Given | None = None
+        self.last: Event | Given | None = None
         self.lost = False
         self.silent = False
         """The place hangs on a request that got no answer, and no line says why."""
 
-    def _miss(self, reason: str, at: Event | Exchange) -> None:
+    def _miss(self, reason: str, at: Event | Exchange | Given) -> None:
         """Note what is missing; from here on places in this span are doubtful."""
         self.ledger.gap(reason, at)
         self.lost = True
@@ -84,7 +86,46 @@ class Lookup:
             self._fail(event)
             self.told = True
 
-    def finish(self, explains: Callable[[Event], bool]) -> None:
+    def handle_given(self, given: Given) -> bool:
+        """Take a request that was answered well at once, with the lines that led to it.
+
+        Returns:
+            False where what came before makes it another case, and its events must be taken one by one.
+        """
+        latest = self.latest
+        if self.announced or self.challenged or self.failed is not None:
+            return False
+        if self.phase == "fetch" and latest is not None and not latest.good:
+            return False
+        if self.phase == "resolve":
+            refused = latest is not None and latest.closed and not latest.good
+            if given.way != RESOLVE or not refused or not self.told:
+                return False
+            self.position += 1
+        elif given.way == RESOLVE:
+            self.phase = "resolve"
+            self.object, self.position = None, 0
+        else:
+            if self.phase == "start" or (self.layered and given.announced < 0):
+                return False
+            self.phase = "fetch"
+            self.silent = False
+            self.layered = self.layered or given.announced >= 0
+            self.object, self.position = None, 0
+        if self.object is None:
+            self.object = self.ledger.new_object()
+        given.object, given.position = self.object, self.position
+        self.tries = 1
+        self.told = self.token_failed = self.digestless = False
+        self.challenge = ""
+        given.doubtful = self.silent or self.lost
+        given.settled = False  # its body may still fail
+        self.last = given
+        self._follow(given)
+        self.ledger.take(given)
+        return True
+
+    def finish(self, explains: Callable[[Event | Given], bool]) -> None:
         """No more events come for this span.
 
         Args:
@@ -98,7 +139,7 @@ class Lookup:
         latest = self.latest
         if self.announced:
             self._miss("a host was to be asked and no request follows", event)
-        if self.phase == "resolve" and self.object is not None:
+        if self.phase == "resolve":
             if latest is not None and not latest.closed:
                 self._miss("a request without answer or error", latest)
                 latest.closed = True
@@ -110,7 +151,7 @@ class Lookup:
         else:
             self._check_object_done(event)
             self.phase = "resolve"
-            self.object = self.ledger.new_object()
+            self.object = None
             self.position = 0
         self.announced = True
         self.told = False
@@ -167,7 +208,7 @@ class Lookup:
         self.tries = 0
         self._follow(None)
 
-    def _follow(self, exchange: Exchange | None) -> None:
+    def _follow(self, exchange: Exchange | Given | None) -> None:
         """Turn to the next request; the lines to come are no longer about the one before."""
         if self.latest is not None:
             self.latest.settled = True
@@ -179,7 +220,7 @@ class Lookup:
         if self.phase == "start" or self.phase == "resolved":
             self._miss("a request without the line before it", event)
             if method == "HEAD":
-                self.phase, self.object, self.position = "resolve", self.ledger.new_object(), 0
+                self.phase, self.object, self.position = "resolve", None, 0
             else:
                 self._start_fetch()
                 self.position = max(self.position, 0)
@@ -241,7 +282,7 @@ class Lookup:
 
     def _answer(self, event: Event) -> None:
         exchange = self.latest
-        if exchange is None or exchange.closed:
+        if exchange is None or isinstance(exchange, Given) or exchange.closed:
             self._miss("an answer without its request", event)
             exchange = self.ledger.open(event)
             exchange.registry, exchange.repository = self.reference.registry, self.reference.repository
@@ -282,4 +323,7 @@ class Lookup:
         by_status = " after status: " in event.message
         if not latest.closed and (by_status or "StatusNotFound" in event.message):
             self._miss("a status without its answer", event)
-        latest.fail(event)
+        if isinstance(latest, Given):
+            latest.failures = (*latest.failures, event)
+        else:
+            latest.fail(event)

@@ -9,12 +9,14 @@ each resumed read (``remotes/docker/fetcher.go``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from analyzer.tables.digests import Digests
-from analyzer.tables.events import Event, Pair
-from analyzer.tables.exchanges import OBJECT_REACH, Exchange, Ledger, kind_of_media_type
+from analyzer.tables.events import Event
+from analyzer.tables.exchanges import OBJECT_REACH, Exchange, Ledger
+from analyzer.tables.given import Given
+from analyzer.tables.mediatypes import kind_of_media_type
 from analyzer.tables.urls import RegistryURL, find_url, parse_url
 
 Endpoint = tuple[str | None, str, str | None]
@@ -29,7 +31,7 @@ class _Object:
     repository: str | None
     first: int
     hosts: list[Endpoint] = field(default_factory=list)
-    latest: Exchange | None = None
+    latest: Exchange | Given | None = None
 
 
 class NamedRequests:
@@ -45,7 +47,7 @@ class NamedRequests:
         self.fetched = fetched
         self.last = 0
         self.waiting: dict[str, list[Exchange]] = {}
-        self.latest_of_digest: dict[str, Exchange] = {}
+        self.latest_of_digest: dict[str, Exchange | Given] = {}
         self.latest_of_host: dict[str, Exchange] = {}
         self.objects: dict[tuple[object, ...], list[_Object]] = {}
         self.pushed: dict[str, int] = {}
@@ -54,6 +56,11 @@ class NamedRequests:
         self.announced: dict[str, Event] = {}
         self.layered: dict[str, int] = {}
         self.challenged: dict[str, list[Exchange]] = {}
+
+    @property
+    def size(self) -> int:
+        """How much is kept in mind."""
+        return len(self.objects) + len(self.waiting) + len(self.pushed) + len(self.resolving)
 
     def handle(self, event: Event) -> None:
         """Take the next event."""
@@ -78,31 +85,33 @@ class NamedRequests:
         elif message.startswith(("trying next host", "fetch failed")):
             self._fail(event)
 
-    def handle_pair(self, pair: Pair) -> None:
-        """Take a request and its answer, whose digest was told by a `fetch` before them."""
-        request, answer = pair.request, pair.answer
-        url, digest = request.fields["url"], request.fields["digest"]
+    def handle_given(self, given: Given) -> bool:
+        """Take a request that was answered well at once, and whose digest a `fetch` told before.
+
+        Returns:
+            False where what came before makes it another case, and its events must be taken one by one.
+        """
+        url, digest = given.url, given.digest
+        assert url is not None
+        assert digest is not None
         if url in self.waiting or url in self.pushed or digest in self.announced:
-            if pair.layer is not None:
-                record, line = pair.layer
-                told = {"digest": digest}
-                self.handle(replace(request, record=record, line=line, message="fetching layer", fields=told))
-            self.handle(request)
-            self.handle(answer)
-            return
-        self.last = answer.record
-        if pair.layer is not None:
-            self.layered[digest] = pair.layer[0]
-        exchange = self.ledger.open(request)
-        parsed = parse_url(url)
-        exchange.kind = _kind(exchange, parsed)
-        if pair.layer is None:
-            self._expect_announcement(request, exchange)
-        self._place(exchange, parsed)
-        exchange.answer(answer, "exact")
-        exchange.settled = True
-        if "host" in answer.fields:
-            self.resolved.setdefault(answer.fields["host"], []).append(answer.record)
+            return False
+        if given.announced >= 0:
+            self.layered[digest] = given.announced
+        elif digest in self.layered:
+            return False
+        self.last = given.record
+        registry, repository, host = given.registry, given.repository, given.host
+        assert registry is not None
+        assert host is not None
+        state = self._state_of(("pull", False, registry, digest), repository, given.record)
+        given.object = state.number
+        given.position = _take_place(state, (given.scheme, host, repository))
+        if state.latest is not None and not state.latest.closed and state.latest.host != host:
+            state.latest.closed = True
+        state.latest = self.latest_of_digest[digest] = given
+        self.ledger.take(given)
+        return True
 
     def finish(self, explains: Callable[[Event], bool]) -> None:
         """No more events come.
@@ -213,17 +222,20 @@ class NamedRequests:
         # looking a tag up is one object and fetching what it names another; a push asks before it sends
         looked_up = exchange.action == "pull" and exchange.method == "HEAD"
         key = (exchange.action, looked_up, url.registry, item)
+        return self._state_of(key, url.repository, exchange.record)
+
+    def _state_of(self, key: tuple[object, ...], repository: str | None, record: int) -> _Object:
         found = self.objects.get(key)
         if found is None:
             found = self.objects[key] = []
         for place, state in enumerate(found):
-            if _same_repository(state.repository, url.repository):
-                if exchange.record - state.first <= OBJECT_REACH:
+            if _same_repository(state.repository, repository):
+                if record - state.first <= OBJECT_REACH:
                     return state
                 # so long after, it is asked for anew
-                found[place] = _Object(self.ledger.new_object(), url.repository, exchange.record)
+                found[place] = _Object(self.ledger.new_object(), repository, record)
                 return found[place]
-        state = _Object(self.ledger.new_object(), url.repository, exchange.record)
+        state = _Object(self.ledger.new_object(), repository, record)
         found.append(state)
         return state
 

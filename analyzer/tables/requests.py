@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analyzer.tables.coverage import DaemonLocator
 from analyzer.tables.crowds import Crowd
-from analyzer.tables.events import Event, Pair, pick_events
+from analyzer.tables.events import Event, Picked, pick_events
 from analyzer.tables.exchanges import OBJECT_REACH, Exchange, Gap, Ledger, Window
+from analyzer.tables.given import COLUMNS, LAYER, REACH, Given
 from analyzer.tables.lookups import Lookup
 from analyzer.tables.named import NamedRequests
-from analyzer.tables.pairs import REACH
 from analyzer.tables.references import reference_of_span
+from analyzer.tables.routine import Routine
 from analyzer.tables.schema import Column, TableSpec
+from analyzer.tables.selection import codes_of, int64_array, int64s, texts
 from analyzer.tables.spool import Rows, Spool
 from analyzer.tables.starts import OF_REQUESTS, Start
 
@@ -76,6 +81,8 @@ SPEC = TableSpec(
     ),
 )
 
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
 _SCHEMA = SPEC.schema
 
 _INTERNAL = (
@@ -92,6 +99,9 @@ OBSERVED = pa.schema(
     ]
 )
 """Requests as the log tells them: the table without what other layers add, and what those need for it."""
+
+_SMALL = 100
+"""Objects and requests that a span may keep in mind until it goes quiet; only a daemon without trace IDs has more."""
 
 _TOGETHER = 1 << 12
 """Exchanges made columns at once."""
@@ -125,28 +135,48 @@ class RequestTable:
 
     def __init__(self, locator: DaemonLocator) -> None:
         self._locator = locator
-        self._attempts: dict[int | None, tuple[int, object, int]] = {}
+        self._attempts: dict[int, tuple[int, object, int]] = {}
 
     def add(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of the table for these requests, which follow those before them in the order of records."""
         columns = {name: batch.column(name) for name in batch.schema.names}
         columns["daemon"] = self._locator.daemons_of(batch)
-        columns["attempt"] = pa.array(self._count(batch), pa.int64())
+        columns["attempt"] = int64_array(self._count(batch))
         return pa.RecordBatch.from_arrays([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
 
-    def _count(self, batch: pa.RecordBatch) -> Iterator[int]:
-        attempts = self._attempts
-        columns = (batch.column(name).to_pylist() for name in ("object", "host", "position", "record"))
-        for one, host, position, record in zip(*columns, strict=True):
-            here = (host, position)
-            attempt, before, _ = attempts.get(one, (0, None, 0))
-            if here != before:
-                attempt += 1
-            attempts[one] = attempt, here, record
-            yield attempt
-        if batch.num_rows:
-            oldest = record - OBJECT_REACH
-            self._attempts = {key: value for key, value in attempts.items() if value[2] >= oldest}
+    def _count(self, batch: pa.RecordBatch) -> Numbers:
+        """The attempt of each request: it goes up where another host is asked for the same object."""
+        count = batch.num_rows
+        if not count:
+            return np.zeros(0, np.int64)
+        object_, record = (int64s(pc.fill_null(batch.column(name), -1)) for name in ("object", "record"))
+        order = np.argsort(object_, kind="stable")
+        first = np.concatenate(([True], object_[order][1:] != object_[order][:-1]))
+        other = first.copy()
+        for name in ("host", "position"):
+            codes, _ = codes_of(batch.column(name))
+            other[1:] |= codes[order][1:] != codes[order][:-1]
+        total = np.cumsum(other)
+        starts = np.flatnonzero(first)
+        ends = np.concatenate((starts[1:], [count])) - 1
+        attempt = total - np.repeat(total[starts] - 1, ends - starts + 1)
+        hosts, positions = texts(batch.column("host")), batch.column("position").to_pylist()
+        objects = object_[order][starts].tolist()
+        known = self._attempts
+        for number, one in enumerate(objects):
+            if one in known:
+                before, here, _ = known[one]
+                row = int(order[starts[number]])
+                again = here == (hosts[row], positions[row])
+                attempt[starts[number] : ends[number] + 1] += before - again
+        for one, end in zip(objects, ends.tolist(), strict=True):
+            row = int(order[end])
+            known[one] = int(attempt[end]), (hosts[row], positions[row]), int(record[row])
+        oldest = int(record[-1]) - OBJECT_REACH
+        self._attempts = {key: value for key, value in known.items() if value[2] >= oldest}
+        found = np.empty(count, np.int64)
+        found[order] = attempt
+        return found
 
 
 class RequestsBuilder:
@@ -159,7 +189,7 @@ class RequestsBuilder:
         self._window = Window()
         self._running: dict[_Stream, _Run] = {}
         self._ledgers: list[Ledger] = []
-        self._settled: list[Exchange] = []
+        self._settled: list[Exchange | Given] = []
         self._spool = Spool(OBSERVED)
         self._sweep_at = REACH
 
@@ -167,22 +197,35 @@ class RequestsBuilder:
         """Take a batch of records."""
         self.take(pick_events(batch))
 
-    def take(self, events: Iterable[Event | Pair]) -> None:
-        """Take events, in the order of their records."""
+    def take(self, picked: Picked) -> None:
+        """Take the events of a batch, which follow those of the batches before."""
         run, source, stream = None, None, None
-        for event in events:
-            told = event.request if isinstance(event, Pair) else event
-            if told.record >= self._sweep_at:
-                self._sweep(told.record)
-            if run is None or told.source is not source or told.stream != stream:
-                source, stream = told.source, told.stream
-                run = self._running.get((source, stream))
-            if run is None or (told.message not in OF_REQUESTS and run.start.ends_before(told)):
-                run = self._start(told)
-            if isinstance(event, Pair):
-                run.handle_pair(event)
-            else:
-                run.handle(event)
+        routine = picked.routine
+        if routine is not None:
+            source, stream = routine.source, routine.stream
+            run = self._running.get((source, stream)) or self._start(source, stream, routine.first)
+        fetches = _Fetches(run.start, routine) if run and routine else None
+        for event in picked:
+            while event.record >= self._sweep_at:
+                self._sweep()
+            if run is None or event.source != source or event.stream != stream:
+                source, stream = event.source, event.stream
+                run = self._running.get((source, stream)) or self._start(source, stream, event.record)
+            if isinstance(event, Given):
+                if run.handle_given(event):
+                    continue
+                for part in picked.events_of(event):
+                    run.handle(part)
+                continue
+            if event.message not in OF_REQUESTS:
+                if run.start.ends_before(event):
+                    run = self._start(source, stream, event.record)
+            elif fetches is not None:
+                fetches.take_until(event.record)
+            run.handle(event)
+        if run and routine and fetches:
+            fetches.take_until(None)
+            run.start.take_routine(routine, picked.parts.event)
         self._release()
 
     def finish(self) -> Requests:
@@ -195,22 +238,22 @@ class RequestsBuilder:
             start.close(ledger)
         return Requests(self._spool.finish(), self._window.gaps, self.starts)
 
-    def _start(self, event: Event) -> _Run:
-        stream = (event.source, event.stream)
-        if stream in self._running:
-            self._running[stream].finish()
-        start = Start(len(self.starts), event.source, event.stream, event.record)
+    def _start(self, source: str, stream: str | None, record: int) -> _Run:
+        key = (source, stream)
+        if key in self._running:
+            self._running[key].finish()
+        start = Start(len(self.starts), source, stream, record)
         ledger = Ledger(self._window, start.number)
         self.starts.append(start)
         self._ledgers.append(ledger)
-        self._running[stream] = _Run(ledger, start)
-        return self._running[stream]
+        self._running[key] = _Run(ledger, start)
+        return self._running[key]
 
-    def _sweep(self, record: int) -> None:
+    def _sweep(self) -> None:
         """Let go of what nothing was heard of for long. When this is done hangs on the records alone."""
         for run in self._running.values():
-            run.forget(record - REACH)
-        self._sweep_at = (record // REACH + 1) * REACH
+            run.forget(self._sweep_at - REACH)
+        self._sweep_at += REACH
 
     def _release(self, *, everything: bool = False) -> None:
         """Turn exchanges that are settled into rows."""
@@ -222,13 +265,79 @@ class RequestsBuilder:
             self._settled = []
 
 
-def _observed(exchanges: Sequence[Exchange]) -> pa.RecordBatch:
-    """Exchanges as columns."""
-    columns = []
-    for field in OBSERVED:
-        values = list(map(attrgetter(field.name), exchanges))
-        columns.append(pa.array(values, field.type))
+def _observed(settled: Sequence[Exchange | Given]) -> pa.Table:
+    """Exchanges as columns, in the order of their records."""
+    exchanges = [
+        one if isinstance(one, Exchange) else _failed(one)
+        for one in settled
+        if isinstance(one, Exchange) or one.failures
+    ]
+    tables = [pa.Table.from_batches([_made(exchanges)])]
+    given: dict[int, list[Given]] = {}
+    for one in settled:
+        if isinstance(one, Given) and not one.failures:
+            given.setdefault(id(one.columns), []).append(one)
+    tables += [pa.Table.from_batches([_completed(some)]) for some in given.values()]
+    return pa.concat_tables(tables).sort_by("record").combine_chunks()
+
+
+def _made(exchanges: Sequence[Exchange]) -> pa.RecordBatch:
+    columns = [pa.array(list(map(attrgetter(one.name), exchanges)), one.type) for one in OBSERVED]
     return pa.RecordBatch.from_arrays(columns, schema=OBSERVED)
+
+
+def _failed(given: Given) -> Exchange:
+    """A given request of which a failure was told later."""
+    assert given.columns is not None
+    [row] = given.columns.slice(given.row, 1).to_pylist()
+    known = {name: row[name] for name in COLUMNS if name not in ("host_evidence", "role")}
+    found = {name: getattr(given, name) for name in _COUNTED}
+    exchange = Exchange(**known, **found, accept=row["accept"], pairing="exact", closed=True)
+    for event in given.failures:
+        exchange.fail(event)
+    return exchange
+
+
+_COUNTED = ("object", "position", "doubtful", "epoch")
+
+
+def _completed(given: Sequence[Given]) -> pa.RecordBatch:
+    """Given requests of one batch: what was known of them, and what was found out."""
+    known = given[0].columns
+    assert known is not None
+    known = known.take(pa.array([one.row for one in given], pa.int64()))
+    columns = {name: known.column(name) for name in known.schema.names}
+    for name in _COUNTED:
+        columns[name] = pa.array(list(map(attrgetter(name), given)), OBSERVED.field(name).type)
+    constants = {"action": "pull", "pairing": "exact", "last": False}
+    for one in OBSERVED:
+        if one.name not in columns:
+            value = pa.scalar(constants.get(one.name), one.type)
+            columns[one.name] = pa.repeat(value, len(given))
+    return pa.RecordBatch.from_arrays(
+        [_plain(columns[one.name]).cast(one.type) for one in OBSERVED], schema=OBSERVED
+    )
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+class _Fetches:
+    """The digests of a batch that are fetched: each is known before the requests that follow it."""
+
+    def __init__(self, start: Start, routine: Routine) -> None:
+        self._start = start
+        self._records = routine.fetch_records
+        self._digests = routine.fetch_digests
+        self._taken = 0
+
+    def take_until(self, record: int | None) -> None:
+        """Take those before a record, or all."""
+        end = len(self._records) if record is None else bisect_left(self._records, record, self._taken)
+        if end > self._taken:
+            self._start.note_fetches(self._digests[self._taken : end])
+            self._taken = end
 
 
 class _Run:
@@ -251,25 +360,36 @@ class _Run:
                 self._crowd(event).handle(event)
             return
         if "url" in fields or "host" in fields or ("digest" in fields and message != "resolved"):
-            self._named(event).handle(event)
+            if message == "fetch" and "digest" in fields:
+                self.start.fetched.add(fields["digest"])
+            else:
+                self._named(event).handle(event)
             return
+        lookup = self._lookup(event)
+        if lookup is None:
+            self._crowd(event).handle(event)
+        else:
+            lookup.handle(event)
+
+    def handle_given(self, given: Given) -> bool:
+        """Take a request that was answered well at once; False where its events must be taken one by one."""
+        if given.way == LAYER:
+            taken = self._named(given).handle_given(given)
+        else:
+            lookup = self._lookup(given)
+            taken = lookup is not None and lookup.handle_given(given)
+        if taken:
+            self.start.note_given(given)
+        return taken
+
+    def _lookup(self, event: Event | Given) -> Lookup | None:
         key = (event.trace_id, event.span_id, event.span)
         lookup = self.lookups.get(key)
-        if lookup is None:
-            reference = reference_of_span(event.span)
-            if reference is None:
-                self._crowd(event).handle(event)
-                return
+        if lookup is None and (reference := reference_of_span(event.span)):
             lookup = self.lookups[key] = Lookup(self.ledger, reference)
-        lookup.handle(event)
+        return lookup
 
-    def handle_pair(self, pair: Pair) -> None:
-        self.start.note_request(pair.request)
-        self.start.note_request(pair.answer)
-        self.start.requests_told += pair.layer is not None
-        self._named(pair.request).handle_pair(pair)
-
-    def _named(self, event: Event) -> NamedRequests:
+    def _named(self, event: Event | Given) -> NamedRequests:
         key = (event.trace_id, event.span_id)
         named = self.named.get(key)
         if named is None:
@@ -289,7 +409,8 @@ class _Run:
         for span in [span for span, named in self.named.items() if named.last < before]:
             self.named.pop(span).finish(explains)
         for named in self.named.values():
-            named.forget(before, explains)
+            if named.size > _SMALL:
+                named.forget(before, explains)
         for key in [key for key, one in self.lookups.items() if one.last and one.last.record < before]:
             self.lookups.pop(key).finish(explains)
         for key in [key for key, one in self.crowds.items() if one.last and one.last.record < before]:

@@ -26,6 +26,7 @@ GROUP_ROWS = 1 << 14
 _GROUP_BYTES = 8 << 20
 """Wide rows are written sooner."""
 
+_LOOSE_ROWS = 1 << 13
 _LOOSE = 64
 """Batches that wait before they are made one: each may hold on to a whole chunk of a log."""
 
@@ -43,7 +44,7 @@ class Spool:
         self._memory_bytes = memory_bytes
         self._loose: list[pa.RecordBatch] = []
         self._kept: list[pa.RecordBatch] = []
-        self._rows = self._kept_bytes = 0
+        self._rows = self._kept_bytes = self._loose_rows = 0
         self._file: _File | None = None
 
     def append(self, rows: pa.Table | pa.RecordBatch) -> None:
@@ -59,7 +60,8 @@ class Spool:
                 raise ValueError(f"rows of another schema: {batch.schema}")
             self._rows += batch.num_rows
             self._loose.append(batch)
-            if len(self._loose) >= _LOOSE or batch.num_rows >= GROUP_ROWS:
+            self._loose_rows += batch.num_rows
+            if len(self._loose) >= _LOOSE or self._loose_rows >= _LOOSE_ROWS:
                 self._tidy()
 
     def finish(self) -> Rows:
@@ -81,7 +83,7 @@ class Spool:
         if not self._loose:
             return
         batch = _compact(self._loose, self._schema)
-        self._loose = []
+        self._loose, self._loose_rows = [], 0
         self._kept.append(batch)
         self._kept_bytes += batch.nbytes
         if self._file is None and self._kept_bytes <= self._memory_bytes:

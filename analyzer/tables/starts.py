@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.tables.digests import Digests
 from analyzer.tables.events import Event
 from analyzer.tables.exchanges import Exchange, Ledger, status_of
+from analyzer.tables.given import LAYER, Given
+from analyzer.tables.routine import Routine
 
 _FOUND_ALL = re.compile(r"^found (\d+) workers?, default=")
 OF_REQUESTS = frozenset(
@@ -94,7 +97,7 @@ class Start:
             self.active = self.builds = True
             self._count_session(event, -1)
         elif message == "diff applied":
-            if not self._is_known(event):
+            if not self._knows_layer(event):
                 self.applied.append(event)
         elif message.startswith("/moby.buildkit.v1."):
             if " returned error" in message:
@@ -118,6 +121,38 @@ class Start:
         if event.message == "fetch response received":
             self._note_given(event)
 
+    def note_given(self, given: Given) -> None:
+        """Take a request that was answered well at once."""
+        self.active = True
+        self.requests_told += 2 + (given.announced >= 0) + (given.way != LAYER)
+        if given.digest is not None:
+            self.given.add(given.digest)
+        if given.content_digest is not None:
+            self.given.add(given.content_digest)
+        if given.content_length is not None:
+            self.sizes_given.add(given.content_length)
+
+    def note_fetches(self, digests: Sequence[str | None]) -> None:
+        """Take digests that are fetched."""
+        self.active = True
+        self.requests_told += len(digests)
+        for digest in digests:
+            if digest is not None:
+                self.fetched.add(digest)
+
+    def take_routine(self, routine: Routine, event_of: Callable[[int], Event]) -> None:
+        """Take layers and sessions that need no turn of their own, when all else of their batch is taken.
+
+        Args:
+            routine: What the batch tells; its fetches are taken by `note_fetches`.
+            event_of: Gives the event of a row.
+        """
+        for row, digest, size in routine.applied:
+            if not self._is_known(digest or "", size or ""):
+                self.applied.append(event_of(row))
+        if routine.sessions:
+            self.active = self.builds = True
+
     def _count_session(self, event: Event, step: int) -> None:
         """Only sessions that are open, or were never opened, are remembered."""
         key = event.span_id
@@ -130,8 +165,10 @@ class Start:
         else:
             self.session_events.setdefault(key, event)
 
-    def _is_known(self, applied: Event) -> bool:
-        digest, size = applied.fields.get("digest", ""), applied.fields.get("size", "")
+    def _knows_layer(self, applied: Event) -> bool:
+        return self._is_known(applied.fields.get("digest", ""), applied.fields.get("size", ""))
+
+    def _is_known(self, digest: str, size: str) -> bool:
         return digest in self.given or digest in self.fetched or size in self.sizes_given
 
     def _note_given(self, event: Event) -> None:
@@ -158,15 +195,15 @@ class Start:
     def applied_without_fetch(self, ledger: Ledger) -> None:
         """Note layers that were unpacked though nothing says where they came from."""
         for event in self.applied:
-            if not self._is_known(event):
+            if not self._knows_layer(event):
                 ledger.gap("a layer was unpacked that nobody fetched", event)
         self.applied.clear()
 
-    def note(self, exchange: Exchange) -> None:
+    def note(self, exchange: Exchange | Given) -> None:
         """Take a request that nothing will change any more, in the order of the records."""
         if exchange.object is None:
             return
-        if exchange.good:
+        if isinstance(exchange, Given) or exchange.good:
             self.unfinished.pop(exchange.object, None)
         else:
             self.unfinished[exchange.object] = exchange
@@ -198,7 +235,7 @@ class Start:
             elif exchange.action == "pull" and exchange.kind != "resolve":
                 ledger.gap("an object that was asked for and never given", exchange)
 
-    def explains(self, asked: Exchange | Event) -> bool:
+    def explains(self, asked: Exchange | Event | Given) -> bool:
         """The build that asked failed or was cancelled, and says so."""
         if asked.trace_id is not None and asked.trace_id in self.failed_traces:
             return True
