@@ -26,7 +26,7 @@ from analyzer.tables.selection import int64s
 SEGMENT_BYTES = 8 << 20
 """Bytes of a segment of which only extracts are wanted."""
 
-KEPT_SEGMENT_BYTES = 32 << 20
+KEPT_SEGMENT_BYTES = 16 << 20
 """Bytes of a segment whose records are written: a row group of a Parquet file."""
 
 PARALLEL_ABOVE = 48 << 20
@@ -180,10 +180,14 @@ def make_piece(
 ) -> Piece:
     """What a piece of a log gives, out of its records, redacted and numbered as in the whole log."""
     batches = [batch for batch in batches if batch.num_rows]
-    joined = [_joined(batches[at : at + TOGETHER]) for at in range(0, len(batches), TOGETHER)]
+    extracts, lines = [], []
+    for at in range(0, len(batches), TOGETHER):
+        joined = _joined(batches[at : at + TOGETHER])
+        extracts.append(extract(joined))
+        lines.append(LineChanges.of(joined))
     return Piece(
-        extracts=[extract(batch) for batch in joined],
-        lines=[LineChanges.of(batch) for batch in joined],
+        extracts=extracts,
+        lines=lines,
         records=sum(batch.num_rows for batch in batches),
         physical=sum(int(int64s(batch.column("lines")).sum()) for batch in batches),
         last=_last(batches[-1]) if batches else None,

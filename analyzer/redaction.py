@@ -26,10 +26,11 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from analyzer.limits import LIMITS
-from analyzer.secretforms import HINTS as _HINTS
-from analyzer.secretforms import INERT as _INERT
 from analyzer.secretforms import (
+    HINTS,
+    INERT,
     PATH_QUERY,
+    PATTERNS,
     PUBLIC_QUERY,
     QUOTED,
     SUSPICIOUS,
@@ -37,7 +38,6 @@ from analyzer.secretforms import (
     is_harmless,
     kind_of_key,
 )
-from analyzer.secretforms import PATTERNS as _PATTERNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,7 +106,7 @@ class Redactor:
         small = value.lower()
         # beyond ASCII a pattern may take letters for others that small letters do not show: the Kelvin sign for k
         plain = value.isascii()
-        for (kind, pattern), hints in zip(_PATTERNS, _HINTS, strict=True):
+        for (kind, pattern), hints in zip(PATTERNS, HINTS, strict=True):
             if plain and not any(hint in small for hint in hints):
                 continue
             new = pattern.sub(partial(self._replace, kind), value)
@@ -327,7 +327,7 @@ _OPEN, _CLOSED, _SECRET = range(3)
 def _look_at(key: str) -> int:
     if kind_of_key(key) is not None:
         return _SECRET
-    return _CLOSED if key in _INERT else _OPEN
+    return _CLOSED if key in INERT else _OPEN
 
 
 def _bytes_array(values: bytes) -> pa.Array:

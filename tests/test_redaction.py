@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer import redaction
+from analyzer import redaction, secretforms
 from analyzer.records import read_batches
 from analyzer.redaction import Redactor
 
@@ -291,7 +291,7 @@ def test_a_hostile_line_takes_no_longer_than_it_should(part: str) -> None:
 def test_hints_leave_out_no_pattern(text: str) -> None:
     plain = Redactor(salt=b"s")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redaction, "_HINTS", (("",),) * len(redaction._PATTERNS))
+        patch.setattr(redaction, "HINTS", (("",),) * len(secretforms.PATTERNS))
         assert plain.text(text) == Redactor(salt=b"s").text(text)
 
 
@@ -316,7 +316,7 @@ def test_batches_are_cleaned_as_value_by_value(rows: list[tuple[str | None, str,
     expected = [
         (
             None if text is None else slow.text(text),
-            [(key, value if key in redaction._INERT else slow.field(key, value))],
+            [(key, value if key in secretforms.INERT else slow.field(key, value))],
         )
         for text, key, value in rows
     ]

@@ -10,7 +10,7 @@ from contextlib import suppress
 import typer
 
 from analyzer.cli.app import build_command
-from analyzer.cli.startup import spare_collections
+from analyzer.cli.startup import prepare_process
 from analyzer.errors import AnalyzerError
 
 INTERRUPTED = 130
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     _make_streams_tolerant()
-    spare_collections()
+    prepare_process()
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
         if sys.stdout is not None:

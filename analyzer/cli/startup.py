@@ -23,13 +23,11 @@ class _WithoutPandas:
 
 
 def prepare_arrow() -> None:
-    """Import pyarrow as a command needs it: its first array made without pandas, its memory taken from the system.
+    """Import pyarrow as a command needs it: its first array made without pandas.
 
     pyarrow looks for pandas once, when it first makes an array, and imports all of it (0.2 s) if it is there. No
     command needs a frame. A later ``to_pandas`` in the same process still finds pandas.
     """
-    # of Arrow's allocators this one gives and takes the buffers of a chunk at the least cost in time and memory
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     import pyarrow as pa
 
     if "pandas" in sys.modules:
@@ -42,6 +40,11 @@ def prepare_arrow() -> None:
         sys.meta_path.remove(hook)
 
 
-def spare_collections() -> None:
-    """Let Python look for cycles less often: a log makes millions of small objects and no cycles of them."""
+def prepare_process() -> None:
+    """Set up what must be set before pyarrow is imported, and holds for processes that this one starts.
+
+    Of Arrow's allocators the system's takes the least time and memory for buffers of the size of a chunk. Python
+    looks for cycles less often: a log makes millions of small objects and no cycles of them.
+    """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     gc.set_threshold(100_000, 20, 50)

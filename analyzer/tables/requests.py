@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -13,14 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.tables.coverage import DaemonLocator
-from analyzer.tables.crowds import Crowd
-from analyzer.tables.events import Event, Picked, pick_events
+from analyzer.tables.events import Picked, pick_events
 from analyzer.tables.exchanges import OBJECT_REACH, Exchange, Gap, Ledger, Window
-from analyzer.tables.given import COLUMNS, LAYER, REACH, Given
-from analyzer.tables.lookups import Lookup
-from analyzer.tables.named import NamedRequests
-from analyzer.tables.references import reference_of_span
-from analyzer.tables.routine import Routine
+from analyzer.tables.given import COLUMNS, REACH, Given
+from analyzer.tables.runs import Fetches, Run
 from analyzer.tables.schema import Column, TableSpec
 from analyzer.tables.selection import codes_of, int64_array, int64s, texts
 from analyzer.tables.spool import Rows, Spool
@@ -100,15 +95,10 @@ OBSERVED = pa.schema(
 )
 """Requests as the log tells them: the table without what other layers add, and what those need for it."""
 
-_SMALL = 100
-"""Objects and requests that a span may keep in mind until it goes quiet; only a daemon without trace IDs has more."""
-
 _TOGETHER = 1 << 12
 """Exchanges made columns at once."""
 
 _Stream = tuple[str, str | None]
-_Span = tuple[str | None, str | None]
-_NamedSpan = tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +177,7 @@ class RequestsBuilder:
     def __init__(self) -> None:
         self.starts: list[Start] = []
         self._window = Window()
-        self._running: dict[_Stream, _Run] = {}
+        self._running: dict[_Stream, Run] = {}
         self._ledgers: list[Ledger] = []
         self._settled: list[Exchange | Given] = []
         self._spool = Spool(OBSERVED)
@@ -204,7 +194,7 @@ class RequestsBuilder:
         if routine is not None:
             source, stream = routine.source, routine.stream
             run = self._running.get((source, stream)) or self._start(source, stream, routine.first)
-        fetches = _Fetches(run.start, routine) if run and routine else None
+        fetches = Fetches(run.start, routine) if run and routine else None
         for event in picked:
             while event.record >= self._sweep_at:
                 self._sweep()
@@ -238,7 +228,7 @@ class RequestsBuilder:
             start.close(ledger)
         return Requests(self._spool.finish(), self._window.gaps, self.starts)
 
-    def _start(self, source: str, stream: str | None, record: int) -> _Run:
+    def _start(self, source: str, stream: str | None, record: int) -> Run:
         key = (source, stream)
         if key in self._running:
             self._running[key].finish()
@@ -246,7 +236,7 @@ class RequestsBuilder:
         ledger = Ledger(self._window, start.number)
         self.starts.append(start)
         self._ledgers.append(ledger)
-        self._running[key] = _Run(ledger, start)
+        self._running[key] = Run(ledger, start)
         return self._running[key]
 
     def _sweep(self) -> None:
@@ -321,110 +311,3 @@ def _completed(given: Sequence[Given]) -> pa.RecordBatch:
 
 def _plain(column: pa.Array) -> pa.Array:
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-
-
-class _Fetches:
-    """The digests of a batch that are fetched: each is known before the requests that follow it."""
-
-    def __init__(self, start: Start, routine: Routine) -> None:
-        self._start = start
-        self._records = routine.fetch_records
-        self._digests = routine.fetch_digests
-        self._taken = 0
-
-    def take_until(self, record: int | None) -> None:
-        """Take those before a record, or all."""
-        end = len(self._records) if record is None else bisect_left(self._records, record, self._taken)
-        if end > self._taken:
-            self._start.note_fetches(self._digests[self._taken : end])
-            self._taken = end
-
-
-class _Run:
-    """One start of the daemon: its events, given to what understands them."""
-
-    def __init__(self, ledger: Ledger, start: Start) -> None:
-        self.ledger = ledger
-        self.start = start
-        self.named: dict[_Span, NamedRequests] = {}
-        self.lookups: dict[_NamedSpan, Lookup] = {}
-        self.crowds: dict[_NamedSpan, Crowd] = {}
-
-    def handle(self, event: Event) -> None:
-        if self.start.handle(event):
-            return
-        fields, message = event.fields, event.message
-        if message == "checking and pushing to":
-            if "url" in fields:
-                self._named(event).handle(event)
-                self._crowd(event).handle(event)
-            return
-        if "url" in fields or "host" in fields or ("digest" in fields and message != "resolved"):
-            if message == "fetch" and "digest" in fields:
-                self.start.fetched.add(fields["digest"])
-            else:
-                self._named(event).handle(event)
-            return
-        lookup = self._lookup(event)
-        if lookup is None:
-            self._crowd(event).handle(event)
-        else:
-            lookup.handle(event)
-
-    def handle_given(self, given: Given) -> bool:
-        """Take a request that was answered well at once; False where its events must be taken one by one."""
-        if given.way == LAYER:
-            taken = self._named(given).handle_given(given)
-        else:
-            lookup = self._lookup(given)
-            taken = lookup is not None and lookup.handle_given(given)
-        if taken:
-            self.start.note_given(given)
-        return taken
-
-    def _lookup(self, event: Event | Given) -> Lookup | None:
-        key = (event.trace_id, event.span_id, event.span)
-        lookup = self.lookups.get(key)
-        if lookup is None and (reference := reference_of_span(event.span)):
-            lookup = self.lookups[key] = Lookup(self.ledger, reference)
-        return lookup
-
-    def _named(self, event: Event | Given) -> NamedRequests:
-        key = (event.trace_id, event.span_id)
-        named = self.named.get(key)
-        if named is None:
-            named = self.named[key] = NamedRequests(self.ledger, self.start.fetched)
-        return named
-
-    def _crowd(self, event: Event) -> Crowd:
-        key = (event.trace_id, event.span_id, event.span)
-        crowd = self.crowds.get(key)
-        if crowd is None:
-            crowd = self.crowds[key] = Crowd(self.ledger)
-        return crowd
-
-    def forget(self, before: int) -> None:
-        """Let go of what nothing was heard of since a record."""
-        explains = self.start.explains
-        for span in [span for span, named in self.named.items() if named.last < before]:
-            self.named.pop(span).finish(explains)
-        for named in self.named.values():
-            if named.size > _SMALL:
-                named.forget(before, explains)
-        for key in [key for key, one in self.lookups.items() if one.last and one.last.record < before]:
-            self.lookups.pop(key).finish(explains)
-        for key in [key for key, one in self.crowds.items() if one.last and one.last.record < before]:
-            self.crowds.pop(key).finish()
-        for crowd in self.crowds.values():
-            crowd.forget(before)
-        self.start.judge_unfinished(self.ledger, before - REACH)
-
-    def finish(self) -> None:
-        explains = self.start.explains
-        for named in self.named.values():
-            named.finish(explains)
-        for lookup in self.lookups.values():
-            lookup.finish(explains)
-        for crowd in self.crowds.values():
-            crowd.finish()
-        self.start.applied_without_fetch(self.ledger)

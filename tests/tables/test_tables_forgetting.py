@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analyzer.records import read_batches
-from analyzer.tables import exchanges, named, pairs, requests, spans
+from analyzer.tables import exchanges, given, named, requests, runs, spans
 from analyzer.tables.daemons import DaemonsBuilder
 from analyzer.tables.digests import Digests
 from analyzer.tables.requests import RequestsBuilder
@@ -25,7 +25,7 @@ PULL = fetch_layer(("mirror.example.com", True, "404 Not Found"), ("registry-1.d
 
 @pytest.fixture
 def short_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (pairs, requests):
+    for module in (given, requests, runs):
         monkeypatch.setattr(module, "REACH", 30)
     for module in (exchanges, requests, named):
         monkeypatch.setattr(module, "OBJECT_REACH", 60)
