@@ -6,7 +6,8 @@ A source that cannot be read is a finding, and the others are judged all the sam
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -21,8 +22,8 @@ from analyzer.intent import Config
 from analyzer.judging import Judgement, Verdicts, judge
 from analyzer.records.schema import RECORDS
 from analyzer.redaction import Redactor
-from analyzer.relations import Relation, batches_of
-from analyzer.scan import SourceInfo, scan_source
+from analyzer.relations import Relations, batches_of
+from analyzer.scan import Scan, SourceInfo, scan_source
 from analyzer.sources import Source, Unreadable
 
 if TYPE_CHECKING:
@@ -133,12 +134,14 @@ class RecordSink:
 
 def judge_source(task: Task) -> Verdicts:
     """Read a source and judge it."""
-    return _judge(task).verdicts
+    return _judge(_scan(task), task.question).verdicts
 
 
-def _judge(task: Task, sink: RecordSink | None = None) -> Judgement:
-    question = task.question
-    scan = scan_source(task.source, Redactor(enabled=question.redact), jobs=task.jobs, sink=sink)
+def _scan(task: Task, sink: RecordSink | None = None) -> Scan:
+    return scan_source(task.source, Redactor(enabled=task.question.redact), jobs=task.jobs, sink=sink)
+
+
+def _judge(scan: Scan, question: Question) -> Judgement:
     return judge(
         scan,
         question.config,
@@ -154,24 +157,36 @@ def export_source(task: ExportTask) -> Exported:
     from analyzer.reports.dataset import write_part
 
     assert task.stamp is not None
-    builder = task.source.builder
-    judgement = _judge(task, RecordSink(task.folder, builder, task.stamp))
-    parts = [part for written in judgement.written for part in written]
-    tables = judgement.tables.with_tables({"findings": findings_table(judgement.verdicts.named())})
-    for name in tables:
-        if name != "context":
-            rows: Relation = tables.rows(name)
-            parts += write_part(
+    stamp, builder = task.stamp, task.source.builder
+    scan = _scan(task, RecordSink(task.folder, builder, stamp))
+    parts: list[Part] = [part for written in scan.written for part in written]
+
+    def write(tables: Relations, names: Iterable[str]) -> list[Part]:
+        written = []
+        for name in names:
+            rows = tables.rows(name)
+            written += write_part(
                 task.folder,
                 name,
                 rows.schema,
                 batches_of(rows),
                 builder=builder,
                 number=0,
-                stamp=task.stamp,
-                default_date=judgement.day,
+                stamp=stamp,
+                default_date=scan.day,
                 keep_empty=False,
             )
+        return written
+
+    # no rule need ask for them, and sorting them takes as long as the rules do
+    apart = Relations({"traces": lambda: scan.traces, "spans": lambda: scan.spans})
+    scan.settle()
+    with ThreadPoolExecutor(1) as beside:
+        others = beside.submit(write, apart, list(apart))
+        judgement = _judge(scan, task.question)
+        tables = judgement.tables.with_tables({"findings": findings_table(judgement.verdicts.named())})
+        parts += write(tables, [name for name in tables if name not in ("context", *apart)])
+        parts += others.result()
     return Exported(judgement.verdicts, parts, judgement.day)
 
 

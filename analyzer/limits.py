@@ -38,7 +38,7 @@ class Limits:
     rule_subjects: int = 100_000
     rule_rows: int = 20_000
     spool_bytes: int = 12 << 20
-    fold_memory: str = "100MB"
+    fold_memory: str = "48MB"
     distinct_secrets: int = 100_000
     finding_lines: int = 20
     error_text: int = 400

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 import pyarrow as pa
@@ -76,6 +77,7 @@ class Scan:
         """What a sink said of each segment."""
         self._daemons, self._coverage = DaemonsBuilder(), CoverageBuilder()
         self._tally = SpanTally()
+        self._counting = RLock()
         self._requests = RequestsBuilder()
         self._workers, self._networks, self._problems = WorkersBuilder(), NetworksBuilder(), ProblemsBuilder()
         self._redactions: Counter[str] = Counter()
@@ -122,12 +124,18 @@ class Scan:
     @cached_property
     def spans(self) -> Rows:
         """The table ``spans``."""
-        return SpansBuilder(self._daemons, self._tally).finish()
+        with self._counting:
+            return SpansBuilder(self._daemons, self._tally).finish()
 
     @cached_property
     def traces(self) -> Rows:
         """The table ``traces``."""
-        return TracesBuilder(self._daemons, self._tally).finish()
+        with self._counting:
+            return TracesBuilder(self._daemons, self._tally).finish()
+
+    def settle(self) -> None:
+        """Finish what several tables need, so that they can be asked for by several threads."""
+        _ = self.locator, self.requests
 
     @cached_property
     def requests(self) -> Requests:
