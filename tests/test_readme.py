@@ -41,12 +41,27 @@ def test_commands_print_what_is_shown(command: str, output: str, repository: Pat
 
 
 def test_the_code_runs(repository: Path) -> None:
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True
     )
     assert "registry-1.docker.io" in done.stdout
     assert done.stdout.endswith("fail 1\n")
+
+
+def test_the_dataset_is_read(repository: Path, tmp_path: Path) -> None:
+    pytest.importorskip("polars")
+    (command,) = [
+        line for block in blocks("sh") for line in block.splitlines() if " export sample_logs" in line
+    ]
+    (tmp_path / "sample_logs").symlink_to(repository / "sample_logs")
+    run(command, tmp_path)
+    _, code = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "mirror.example.com" in done.stdout
+    assert "mirror-served" in done.stdout
 
 
 def test_the_rule_works(repository: Path, tmp_path: Path) -> None:

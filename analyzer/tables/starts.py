@@ -217,6 +217,7 @@ class Start:
             else:
                 ledger.gap("a build without its beginning", event)
         self.judge_unfinished(ledger, None)
+        self.fetched, self.given, self.sizes_given = Digests(), Digests(), Digests()
 
     def judge_unfinished(self, ledger: Ledger, before: int | None) -> None:
         """Note requests without an end.

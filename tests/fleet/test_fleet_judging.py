@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import pytest
 
 import analyzer as bk
 from analyzer.cli import main
+from analyzer.fleet import Question, export_sources
 from analyzer.relations import Relations, join_relations
+from analyzer.sources import open_each
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -137,22 +141,50 @@ def test_a_table_is_made_once_and_only_when_asked_for() -> None:
     assert join_relations([tables]) is tables
 
 
-@pytest.mark.slow
-def test_a_cluster_gives_what_one_machine_gives(run: Run, fleet: Path) -> None:
+@pytest.fixture
+def two_workers() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed")
-    words = (fleet / "logs" / "*", fleet / "gone.log", "--config", fleet / "buildkitd.toml")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
     ) as cluster:
-        address = cluster.scheduler_address
-        here = run("check", *words, "--format", "json")
-        there = run("check", *words, "--format", "json", "--cluster", address)
-        assert there[:2] == here[:2]
-        run("export", *words[:2], fleet / "here", *words[2:])
-        run("export", *words[:2], fleet / "there", *words[2:], "--cluster", address)
-    files = sorted(path.relative_to(fleet / "here") for path in (fleet / "here").rglob("*") if path.is_file())
-    assert files == sorted(
-        path.relative_to(fleet / "there") for path in (fleet / "there").rglob("*") if path.is_file()
-    )
-    for file in files:
-        assert (fleet / "here" / file).read_bytes() == (fleet / "there" / file).read_bytes(), file
+        yield cluster
+
+
+def same_files(here: Path, there: Path) -> None:
+    def files(folder: Path) -> list[Path]:
+        return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+    assert files(here) == files(there)
+    for file in files(here):
+        assert (here / file).read_bytes() == (there / file).read_bytes(), file
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_what_one_machine_gives(run: Run, fleet: Path, two_workers: Any) -> None:
+    words = (fleet / "logs" / "*", fleet / "gone.log", "--config", fleet / "buildkitd.toml")
+    address = two_workers.scheduler_address
+    here = run("check", *words, "--format", "json")
+    there = run("check", *words, "--format", "json", "--cluster", address)
+    assert there[:2] == here[:2]
+    run("export", *words[:2], fleet / "here", *words[2:])
+    run("export", *words[:2], fleet / "there", *words[2:], "--cluster", address)
+    same_files(fleet / "here", fleet / "there")
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_half_way_changes_nothing(fleet: Path, two_workers: Any) -> None:
+    for number in range(20):
+        shutil.copytree(fleet / "logs" / "ab"[number % 2], fleet / "logs" / f"more{number}")
+    found = open_each([str(fleet / "logs" / "*")])
+    question = Question(bk.load_rules(), bk.load_config(fleet / "buildkitd.toml"))
+    victims = [worker.process.pid for worker in two_workers.workers.values()]
+
+    def kill_one(done: int, _: int) -> None:
+        if done >= 5 and len(victims) == 2:
+            os.kill(victims.pop(), signal.SIGKILL)
+
+    address = two_workers.scheduler_address
+    rows, judged = export_sources(found, fleet / "there", question, cluster=address, progress=kill_one)
+    assert len(victims) == 1
+    assert (rows, judged) == export_sources(found, fleet / "here", question)
+    same_files(fleet / "here", fleet / "there")
