@@ -16,6 +16,7 @@ from analyzer.checks import Finding, Rule, RuleResult, evaluate
 from analyzer.checks.evaluation import tables_asked
 from analyzer.checks.findings import conclude
 from analyzer.intent import Config
+from analyzer.memory import MANY_RECORDS, give_back
 from analyzer.relations import Relation, Relations
 from analyzer.scan import Scan, SourceInfo
 from analyzer.tables.requests import SPEC as REQUESTS
@@ -151,6 +152,8 @@ def judge(
         "buildkit_version": version or scan.version,
     }
     tables = tables.with_tables({"context": CONTEXT.build([context])})
+    if scan.records > MANY_RECORDS:
+        give_back()
     asked = {name: tables.rows(name) for name in tables if name in tables_asked(rules)}
     results = evaluate(asked, rules, require_proof=require_proof, locate=scan.lines.locate)
     coverage = tables["coverage"]

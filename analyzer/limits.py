@@ -37,7 +37,7 @@ class Limits:
     rule_memory: str = "256MB"
     rule_subjects: int = 100_000
     rule_rows: int = 20_000
-    spool_bytes: int = 12 << 20
+    spool_bytes: int = 4 << 20
     fold_memory: str = "48MB"
     distinct_secrets: int = 100_000
     finding_lines: int = 20

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from analyzer.lineindex import LineIndex
+from analyzer.memory import MANY_RECORDS, give_back
 from analyzer.reading import Piece, Sink, read_pieces
 from analyzer.records import read_batches
 from analyzer.redaction import Redactor
@@ -224,6 +225,9 @@ def scan_source(
     scan = Scan(source, first_record)
     for piece in read_pieces(source, redactor, first_record=first_record, jobs=jobs, sink=sink):
         scan.take(piece)
+    if scan.records > MANY_RECORDS:
+        scan.settle()
+        give_back()
     return scan
 
 

@@ -18,6 +18,7 @@ FACADE = {
     "fleet",
     "judging",
     "lineindex",
+    "memory",
     "parcels",
     "reading",
     "relations",
