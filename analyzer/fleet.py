@@ -116,20 +116,26 @@ class RecordSink:
     stamp: Stamp
 
     def write(self, number: int, batches: Sequence[pa.RecordBatch]) -> list[Part]:
-        """Write the records of a segment."""
-        from analyzer.reports.dataset import first_date, write_part
+        """Write the records of a segment.
 
-        return write_part(
-            self.folder,
-            "records",
-            RECORDS,
-            batches,
-            builder=self.builder,
-            number=number,
-            stamp=self.stamp,
-            default_date=first_date(batches),
-            keep_empty=False,
-        )
+        Raises:
+            OutputError: They cannot be written.
+        """
+        from analyzer.reports.dataset import first_date, write_part
+        from analyzer.reports.files import translate_errors
+
+        with translate_errors(self.folder):
+            return write_part(
+                self.folder,
+                "records",
+                RECORDS,
+                batches,
+                builder=self.builder,
+                number=number,
+                stamp=self.stamp,
+                default_date=first_date(batches),
+                keep_empty=False,
+            )
 
 
 def judge_source(task: Task) -> Verdicts:

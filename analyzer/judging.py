@@ -154,7 +154,8 @@ def judge(
     tables = tables.with_tables({"context": CONTEXT.build([context])})
     if scan.records > MANY_RECORDS:
         give_back()
-    asked = {name: tables.rows(name) for name in tables if name in tables_asked(rules)}
+    words = tables_asked(rules)
+    asked = {name: tables.rows(name) for name in tables if name in words}
     results = evaluate(asked, rules, require_proof=require_proof, locate=scan.lines.locate)
     coverage = tables["coverage"]
     told = sum(row["records"] for row in coverage.to_pylist() if row["daemon"] is not None)

@@ -260,8 +260,9 @@ def _serve(connection: Connection, source: str, redactor: Redactor, sink: Sink |
         return
     except AnalyzerError as error:
         connection.send(error)
-    except OSError as error:
-        connection.send(SourceError(f"it cannot be read: {error.strerror or error}", where=source))
+    except Exception as error:
+        # told there as a defect of the program, as it would be without processes
+        connection.send(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
 class _Reader:

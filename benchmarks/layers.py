@@ -25,22 +25,12 @@ from benchmarks.contestants import knows_jobs
 
 LAYERS: dict[str, tuple[str, ...]] = {
     "sources": (),
-    "reading loop": ("analyzer.reading:read_*",),
+    "reading loop": ("analyzer.reading:read_*", "analyzer.reading:make_piece", "analyzer.reading:Chain"),
     "records": ("analyzer.records.reader:RecordReader",),
     "redaction": ("analyzer.redaction:Redactor",),
-    "tables": (
-        "analyzer.lineindex:LineIndex",
-        "analyzer.tables.*:*Builder",
-        "analyzer.tables.spans:SpanTally",
-        "analyzer.tables.requests:Request*",
-    ),
-    "attribution": (
-        "analyzer.attribution.*:attribute_*",
-        "analyzer.attribution.*:build_*",
-        "analyzer.attribution.*:learn_*",
-        "analyzer.attribution.*:whole_*",
-        "analyzer.attribution.requests:Attributed",
-    ),
+    "tables, on whole columns": ("analyzer.tables.extract:extract",),
+    "tables, in the order of the log": ("analyzer.scan:Scan",),
+    "attribution": ("analyzer.attribution.requests:attribute_requests",),
     "checks": ("analyzer.checks.evaluation:evaluate", "analyzer.checks.engine:*Engine"),
     "writing": ("analyzer.reports.export:write_export", "analyzer.reports.dataset:*"),
 }

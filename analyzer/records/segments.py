@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from analyzer.errors import SourceError
 from analyzer.limits import LIMITS
 from analyzer.records.framing import last_record_start
 
@@ -47,7 +49,7 @@ class Segment:
         """Its bytes, piece by piece.
 
         Raises:
-            OSError: The file cannot be read.
+            SourceError: The file cannot be read.
         """
         if self.data is not None:
             view = memoryview(self.data)
@@ -55,7 +57,7 @@ class Segment:
                 yield bytes(view[at : at + _READ])
             return
         assert self.path is not None
-        with self.path.open("rb", buffering=0) as stream:
+        with _told(self.path), self.path.open("rb", buffering=0) as stream:
             stream.seek(self.offset)
             left = self.length
             while left and (piece := stream.read(min(left, LIMITS.chunk_bytes))):
@@ -69,9 +71,12 @@ def segments_of_file(path: Path, size: int) -> Iterator[Segment]:
     Args:
         path: A file that holds the log byte for byte.
         size: Bytes that a segment should have.
+
+    Raises:
+        SourceError: The file cannot be read.
     """
     number, start, reach = 0, 0, min(size, _REACH)
-    with path.open("rb", buffering=0) as stream:
+    with _told(path), path.open("rb", buffering=0) as stream:
         # what is appended meanwhile is not read: all would end in the middle
         end = os.fstat(stream.fileno()).st_size
         while end - start > size:
@@ -100,6 +105,19 @@ def segments_of_stream(stream: BinaryIO, size: int) -> Iterator[Segment]:
         yield Segment(number, start, stop, bool(cut), False, data=bytes(waiting[:stop]))
         del waiting[:stop]
         number, start = number + 1, start + stop
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell what the system says about a file."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(
+            f"it cannot be read: {(error.strerror or str(error)).lower()}",
+            where=str(path),
+            hint="was it moved or removed while it was read?",
+        ) from None
 
 
 def _cut(window: bytes) -> int:
