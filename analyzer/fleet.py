@@ -20,6 +20,7 @@ from analyzer.checks.findings import conclude
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.intent import Config
 from analyzer.judging import Judgement, Verdicts, judge
+from analyzer.reading import read_pieces
 from analyzer.records.schema import RECORDS
 from analyzer.redaction import Redactor
 from analyzer.relations import Relations, batches_of
@@ -92,10 +93,16 @@ class ExportTask(Task):
     Attributes:
         folder: Where its parts of the dataset go; all machines see it.
         stamp: What all files of the dataset say alike.
+        tables: The tables that are wanted; None for all.
     """
 
     folder: Path = Path()
     stamp: Stamp | None = None
+    tables: frozenset[str] | None = None
+
+    def wants(self, table: str) -> bool:
+        """Whether a table is wanted."""
+        return self.tables is None or table in self.tables
 
 
 @dataclass(frozen=True)
@@ -164,12 +171,15 @@ def export_source(task: ExportTask) -> Exported:
 
     assert task.stamp is not None
     stamp, builder = task.stamp, task.source.builder
-    scan = _scan(task, RecordSink(task.folder, builder, stamp))
+    sink = RecordSink(task.folder, builder, stamp) if task.wants("records") else None
+    if task.tables == frozenset({"records"}):
+        return _export_records(task, sink)
+    scan = _scan(task, sink)
     parts: list[Part] = [part for written in scan.written for part in written]
 
     def write(tables: Relations, names: Iterable[str]) -> list[Part]:
         written = []
-        for name in names:
+        for name in filter(task.wants, names):
             rows = tables.rows(name)
             written += write_part(
                 task.folder,
@@ -194,6 +204,18 @@ def export_source(task: ExportTask) -> Exported:
         parts += write(tables, [name for name in tables if name not in ("context", *apart)])
         parts += others.result()
     return Exported(judgement.verdicts, parts, judgement.day)
+
+
+def _export_records(task: ExportTask, sink: RecordSink | None) -> Exported:
+    """Write the records and nothing else, without a look at what they say."""
+    parts: list[Part] = []
+    records = lines = 0
+    redactor = Redactor(enabled=task.question.redact)
+    for piece in read_pieces(task.source, redactor, jobs=task.jobs, sink=sink, extracts=False):
+        parts += piece.written
+        records, lines = records + piece.records, lines + piece.physical
+    info = SourceInfo.unjudged(task.source.name, records, lines, task.source.damaged)
+    return Exported(Verdicts([], info, records), parts, None)
 
 
 def judge_sources(
@@ -236,31 +258,47 @@ def export_sources(
     target: str | os.PathLike[str],
     question: Question,
     *,
+    tables: Iterable[str] = (),
     jobs: int = 1,
     cluster: str | None = None,
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> tuple[dict[str, int], list[Verdicts]]:
-    """Judge sources one by one and write all their tables, the verdicts too, as one Parquet dataset.
+    """Judge sources one by one and write their tables, the verdicts too, as one Parquet dataset.
 
-    Arguments and errors are those of `judge_sources`.
+    Args:
+        found: The sources.
+        target: The folder.
+        question: What the sources are asked.
+        tables: The tables that are wanted; none means all. Records alone are written without a look at them.
+        jobs: Processes that may read one source.
+        cluster: The address of a Dask scheduler; None for this machine.
+        progress: Told when a source is done.
+        warn: Told what a user should know of the cluster.
 
     Returns:
         Rows written, a table; and the verdicts.
 
     Raises:
+        UsageError: There is no such table.
         OutputError: The dataset cannot be written.
     """
+    from analyzer.reports import unknown_name
     from analyzer.reports.dataset import Stamp, write_part
     from analyzer.reports.export import publish
 
+    known = _schemas(question)
+    wanted = frozenset(tables) or None
+    for name in wanted or ():
+        if name not in known:
+            raise unknown_name("table", name, tuple(sorted(known)))
     stamp = Stamp(question.redact)
     jobs = jobs if cluster is None else 1  # Dask's workers may not start processes of their own
     judged: list[Verdicts] = []
     with publish(target, stamp) as publication:
         folder = publication.folder
         made = [
-            ExportTask(_on_cluster(one, cluster), question, jobs, folder, stamp)
+            ExportTask(_on_cluster(one, cluster), question, jobs, folder, stamp, wanted)
             if isinstance(one, Source)
             else one
             for one in found
@@ -288,8 +326,7 @@ def export_sources(
             if not verdicts.readable:
                 table = findings_table(verdicts.results)
                 write("findings", table.schema, table.to_batches(), source.builder)
-        known = _schemas(question)
-        for name in sorted(known.keys() - publication.rows.keys()):
+        for name in sorted((wanted or known.keys()) - publication.rows.keys()):
             write(name, known[name], (), found[0].builder)
     return publication.rows, judged
 

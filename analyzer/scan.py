@@ -60,6 +60,11 @@ class SourceInfo:
         """A source that cannot be read."""
         return cls(name, 0, 0, None, _summarise([]), f"it cannot be read: {why}")
 
+    @classmethod
+    def unjudged(cls, name: str, records: int, lines: int, damaged: str | None) -> SourceInfo:
+        """A source of which only the records were asked for."""
+        return cls(name, records, lines, None, _summarise([]), damaged)
+
 
 class Scan:
     """What one pass over a source left.

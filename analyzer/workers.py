@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from analyzer.errors import AnalyzerError, SourceError
-from analyzer.reading import Chain, Piece, Sink, make_piece, renumbered
+from analyzer.reading import Chain, Maker, Piece, renumbered
 from analyzer.records.reader import RecordReader
 from analyzer.records.segments import Segment
 from analyzer.redaction import Redactor
@@ -61,7 +61,7 @@ def read_in_parallel(
     redactor: Redactor,
     first_record: int,
     jobs: int,
-    sink: Sink | None,
+    maker: Maker,
 ) -> Iterator[Piece]:
     """Read the segments of a log by several processes; the pieces come in order.
 
@@ -71,12 +71,12 @@ def read_in_parallel(
         redactor: Replaces secrets; it learns those of the log.
         first_record: Number of the first record.
         jobs: How many processes.
-        sink: Where the records go.
+        maker: Makes the pieces.
 
     Raises:
         AnalyzerError: What a process met.
     """
-    crew = _Crew(segments, source, redactor, first_record, jobs, sink)
+    crew = _Crew(segments, source, redactor, first_record, jobs, maker)
     crew.start()
     try:
         yield from crew.pieces()
@@ -103,14 +103,14 @@ class _Crew:
         redactor: Redactor,
         first_record: int,
         jobs: int,
-        sink: Sink | None,
+        maker: Maker,
     ) -> None:
         self._segments = segments
         self._source = source
         self._redactor = redactor
-        self._sink = sink
+        self._maker = maker
         self._jobs = jobs
-        self._chain = Chain(source, redactor, sink, first_record)
+        self._chain = Chain(source, redactor, maker, first_record)
         self._workers: list[_Worker] = []
         self._parsed: dict[int, tuple[_Worker, _Parsed]] = {}
         self._started_with: dict[int, set[bytes]] = {}
@@ -128,7 +128,7 @@ class _Crew:
         context = get_context("spawn")
         for _ in range(self._jobs):
             ours, theirs = context.Pipe()
-            settings = (theirs, self._source, self._redactor.fresh(), self._sink)
+            settings = (theirs, self._source, self._redactor.fresh(), self._maker)
             process = context.Process(target=_serve, args=settings, daemon=True)
             process.start()
             theirs.close()
@@ -246,7 +246,7 @@ class _Crew:
             self._next_piece += 1
 
 
-def _serve(connection: Connection, source: str, redactor: Redactor, sink: Sink | None) -> None:
+def _serve(connection: Connection, source: str, redactor: Redactor, maker: Maker) -> None:
     """Read segments as they are given, until the other side goes."""
     import gc
     import signal
@@ -255,7 +255,7 @@ def _serve(connection: Connection, source: str, redactor: Redactor, sink: Sink |
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side is told, and ends this process
     pa.set_cpu_count(1)
     try:
-        _Reader(connection, source, redactor, sink).run()
+        _Reader(connection, source, redactor, maker).run()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except AnalyzerError as error:
@@ -268,11 +268,11 @@ def _serve(connection: Connection, source: str, redactor: Redactor, sink: Sink |
 class _Reader:
     """What a process does."""
 
-    def __init__(self, connection: Connection, source: str, redactor: Redactor, sink: Sink | None) -> None:
+    def __init__(self, connection: Connection, source: str, redactor: Redactor, maker: Maker) -> None:
         self._connection = connection
         self._source = source
         self._redactor = redactor
-        self._sink = sink
+        self._maker = maker
         self._given: deque[tuple[Segment, set[bytes]]] = deque()
 
     def run(self) -> None:
@@ -307,7 +307,7 @@ class _Reader:
         redactions = Counter(redactor.counts)
         del raw
         batches = [renumbered(batch, place.record, place.line) for batch in batches]
-        piece = make_piece(batches, redactions, self._sink, segment.number)
+        piece = self._maker.make(batches, redactions, segment.number)
         del batches
         self._connection.send(_Done(segment.number, piece))
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.contestants import PEERS, ROOT, Peer, knows_jobs, own_command
+from benchmarks.goals import RECORDS_ONLY
 from benchmarks.measure import Case, Result, measure_in_turn
 from benchmarks.performance import GROWTH_ROUNDS, STARTUP_ROUNDS, Report, render
 from benchmarks.sizes import SAMPLE, name_size, parse_size
@@ -103,6 +104,7 @@ def peer_case(peer: Peer, size: int, logs: Logs) -> Case:
 def cases_of_size(size: int, logs: Logs, config: Path, peers: Sequence[Peer], jobs: bool) -> list[Case]:
     log, name = logs.log(size), name_size(size)
     cases = [export_case(("own", "export", name), log), check_case(("own", "check", name), log, config)]
+    cases.append(export_case(("own", RECORDS_ONLY, name), log, "--table", "records"))
     if jobs:
         cases.append(export_case(("own", "export --jobs 1", name), log, "--jobs", "1"))
         cases.append(check_case(("own", "check --jobs 1", name), log, config, "--jobs", "1"))

@@ -17,6 +17,8 @@ RATIOS = {
     "chdb": (1.1, 1.5),
 }
 """`export` against a peer, in megabytes a second of wall time: at least, and aim."""
+RECORDS_ONLY = "export --table records"
+"""What the peers do: records as a table, and nothing made of them."""
 MEMORY_SHARE = 0.2
 """Of chdb's peak memory, at most."""
 
@@ -60,7 +62,11 @@ def goals_of(
     results: Results, sizes: Sequence[str], growth: tuple[str, str] | None, titles: Mapping[str, str]
 ) -> list[Goal]:
     """All goals with what was measured for them."""
-    found = [_ratio(results, sizes, peer, bounds, titles[peer]) for peer, bounds in RATIOS.items()]
+    found = [
+        _ratio(results, sizes, command, peer, bounds, titles[peer])
+        for peer, bounds in RATIOS.items()
+        for command in ("export", RECORDS_ONLY)
+    ]
     large = sizes[-1]
     for command, least, aim in (("export", 180.0, 300.0), ("check", 120.0, 200.0)):
         result = results.get(("own", command, large))
@@ -70,12 +76,14 @@ def goals_of(
         found.append(_growth(results, command, growth))
     for command, least, aim in (("export", 500.0, 300.0), ("check", 600.0, 400.0)):
         peaks = [
-            result.run.memory / 1e6
+            (result.run.largest / 1e6, result.run.memory / 1e6)
             for key, result in results.items()
             if key[:2] in (("own", command), ("growth", command)) and result.run
         ]
-        worst = max(peaks, default=None)
-        found.append(Goal(f"peak memory of `{command}`, any size", least, aim, worst, "MB", below=True))
+        worst = max((largest for largest, _ in peaks), default=None)
+        told = f" ({max(together for _, together in peaks):.0f} MB over all processes)" if peaks else ""
+        title = f"peak memory of `{command}`, any size, largest process"
+        found.append(Goal(title, least, aim, worst, "MB", below=True, told=told))
     for damage, title in (
         ("every-line", "every line damaged"),
         ("rare-escapes", "every value with a rare escape"),
@@ -98,23 +106,28 @@ def goals_of(
 
 
 def _ratio(
-    results: Results, sizes: Sequence[str], peer: str, bounds: tuple[float, float], title: str
+    results: Results,
+    sizes: Sequence[str],
+    command: str,
+    peer: str,
+    bounds: tuple[float, float],
+    title: str,
 ) -> Goal:
     ratios = {}
     shares = {}
     for size in sizes:
-        own, other = results.get(("own", "export", size)), results.get(("peer", peer, size))
+        own, other = results.get(("own", command, size)), results.get(("peer", peer, size))
         if own and other and own.run and other.run and own.speed and other.speed:
             ratios[size] = own.speed / other.speed
             shares[size] = own.run.memory / other.run.memory
     worst = min(ratios.values(), default=None)
     told = "; ".join(f"{ratio:.2f}x at {size}" for size, ratio in ratios.items()) if len(ratios) > 1 else ""
     if peer != "chdb" or not shares:
-        return Goal(f"`export` against {title}", *bounds, worst, "x", told=told and f" ({told})")
+        return Goal(f"`{command}` against {title}", *bounds, worst, "x", told=told and f" ({told})")
     share = max(shares.values())
     told = "; ".join(filter(None, (told, f"memory {share:.0%} of chdb's, at most 20 %")))
     also = share <= MEMORY_SHARE
-    return Goal(f"`export` against {title}", *bounds, worst, "x", told=f" ({told})", also=also)
+    return Goal(f"`{command}` against {title}", *bounds, worst, "x", told=f" ({told})", also=also)
 
 
 def _growth(results: Results, command: str, growth: tuple[str, str] | None) -> Goal:

@@ -29,11 +29,13 @@ class Run:
         cpu: Seconds of processor time, user and system, of the process and its children.
         memory: Peak bytes: the largest sum of resident memory over the tree, sampled, or the largest resident
             memory of one process as the kernel counted it, whichever is more. Shared pages count in each process.
+        largest: Peak bytes of the largest process, as `/usr/bin/time -v` tells it.
     """
 
     wall: float
     cpu: float
     memory: int
+    largest: int
 
 
 class FailedRunError(Exception):
@@ -79,7 +81,7 @@ def measure(
             errors.seek(0)
             told = errors.read().decode("utf-8", "replace").strip()[-400:]
             raise FailedRunError(f"exit {process.returncode}: {told}")
-    return Run(wall, cpu, max(peaks[0], usage.ru_maxrss * 1024))
+    return Run(wall, cpu, max(peaks[0], usage.ru_maxrss * 1024), usage.ru_maxrss * 1024)
 
 
 @cache
@@ -131,7 +133,10 @@ def _resident(process: int) -> int:
 def middle(runs: Sequence[Run]) -> Run:
     """The median of each figure; of memory the largest."""
     return Run(
-        median(run.wall for run in runs), median(run.cpu for run in runs), max(run.memory for run in runs)
+        median(run.wall for run in runs),
+        median(run.cpu for run in runs),
+        max(run.memory for run in runs),
+        max(run.largest for run in runs),
     )
 
 

@@ -62,8 +62,9 @@ def render(report: Report) -> str:
         f"The logs come from `python -m benchmarks.generate`, grown from `{report.captured}`.\n",
         _machine(report),
         "## Goals\n",
-        "Ratios are megabytes of log a second of wall time, `export` to Parquet against the peer; the worst of the "
-        "sizes counts.\n",
+        "Ratios are megabytes of log a second of wall time, to Parquet, against the peer; the worst of the sizes "
+        "counts. "
+        "`export` makes all tables and judges them; `export --table records` makes the table that the peers make.\n",
         _table(["goal", "at least", "aim", "measured", "met"], [_goal(goal) for goal in goals]),
         *(_size(report, size) for size in report.sizes),
         f"## Worst cases and other forms, {report.other}\n",

@@ -21,6 +21,12 @@ def run(
     format_: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="parquet, csv, json (lines) or duckdb.")
     ] = "parquet",
+    tables: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--table", metavar="NAME", help="Only this table; `records` alone is the fastest. Repeatable."
+        ),
+    ] = None,
     no_redact: options.NoRedact = False,
     jobs: options.Jobs = None,
     cluster: options.Cluster = None,
@@ -42,6 +48,8 @@ def run(
     if format_ != "parquet":
         if cluster is not None:
             raise UsageError("a cluster writes Parquet only", where="--cluster")
+        if tables:
+            raise UsageError("only a Parquet dataset can be of some tables", where="--table")
         seen = pipeline.read_seen(
             sources,
             config=config,
@@ -66,6 +74,7 @@ def run(
             found,
             target,
             question,
+            tables=tables or (),
             jobs=jobs or pipeline.cores(),
             cluster=cluster,
             progress=progress,

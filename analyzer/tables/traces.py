@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analyzer.tables.schema import Column, TableSpec
+from analyzer.tables.selection import codes_of, int64_array, matches, truths
 from analyzer.tables.spans import FOLD, KEYS, TIME, TalliedBuilder, fold, fold_rows, in_shape, with_daemons
 from analyzer.tables.spool import Rows, Spool
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 SPEC = TableSpec(
     name="traces",
@@ -37,6 +41,8 @@ SPEC = TableSpec(
     ),
 )
 
+_IMAGE = r"^(resolving \S+$|\[[^\]]*\] FROM \S)"
+"""What `title_of` finds images in, for RE2."""
 _RESOLVING = re.compile(r"^resolving (\S+)$")
 _FROM = re.compile(r"^\[[^\]]*\] FROM (\S+)")
 _FRONTEND = re.compile(r"^docker\.io/docker/dockerfile(?:-upstream)?[:@]")
@@ -87,22 +93,65 @@ def _whole_traces(counts: Rows) -> Iterator[pa.Table]:
 
 def _traces_of(placed: pa.Table) -> pa.Table:
     """The rows of the traces that these counts hold whole."""
-    placed = placed.filter(pc.is_valid(placed.column("trace_id"))).sort_by("first_record")
-    traces = fold(placed, ("daemon", "source", "stream", "trace_id"))
-    names: dict[tuple[int, str], list[str]] = {}
-    spans: dict[tuple[int, str], set[str]] = {}
-    columns = (placed.column(name).to_pylist() for name in ("daemon", "trace_id", "span_id", "span"))
-    for daemon, trace_id, span_id, span in zip(*columns, strict=True):
-        key = (daemon, trace_id)
-        if span_id or span:
-            spans.setdefault(key, set()).add(span_id or span)
-        if span:
-            names.setdefault(key, []).append(span)
-    keys = list(zip(traces.column("daemon").to_pylist(), traces.column("trace_id").to_pylist(), strict=True))
-    traces = traces.append_column("spans", pa.array([len(spans.get(key, ())) for key in keys], pa.int64()))
-    titles = [title_of(names.get(key, [])) for key in keys]
-    traces = traces.append_column("title", pa.array(titles, pa.string()))
+    placed = placed.filter(pc.is_valid(placed.column("trace_id"))).sort_by("first_record").combine_chunks()
+    traces = fold(placed, KEYS_OF_TRACE)
+    number = _numbers_of(placed, traces)
+    traces = traces.append_column("spans", _count_spans(placed, number, traces.num_rows))
+    traces = traces.append_column("title", _titles(placed.column("span"), number, traces.num_rows))
     return in_shape(traces, SPEC)
+
+
+KEYS_OF_TRACE = ("daemon", "source", "stream", "trace_id")
+
+
+def _numbers_of(placed: pa.Table, traces: pa.Table) -> Numbers:
+    """For each count the row of its trace. A daemon has one source and stream."""
+    both = [
+        pa.concat_arrays([one for part in (traces, placed) for one in part.column(name).chunks])
+        for name in ("daemon", "trace_id")
+    ]
+    (daemon, _), (trace, names) = (codes_of(one) for one in both)
+    joined = daemon * (len(names) + 1) + trace
+    known = joined[: traces.num_rows]
+    order = np.argsort(known)
+    found: Numbers = order[np.searchsorted(known[order], joined[traces.num_rows :])]
+    return found
+
+
+def _count_spans(placed: pa.Table, number: Numbers, traces: int) -> pa.Array:
+    """How many spans each trace names: span IDs, or names where there are none."""
+    name = pc.coalesce(_filled(placed.column("span_id")), _filled(placed.column("span")))
+    codes, names = codes_of(name.combine_chunks() if isinstance(name, pa.ChunkedArray) else name)
+    there = codes < len(names)
+    pairs = np.unique(number[there] * len(names) + codes[there])
+    return int64_array(np.bincount(pairs // max(len(names), 1), minlength=traces))
+
+
+def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts, null for empty ones."""
+    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+
+
+def _titles(span: pa.ChunkedArray, number: Numbers, traces: int) -> pa.Array:
+    """The title of each trace. Only spans that can be one become Python's."""
+    span = _filled(span)
+    images = matches(_one(span), _IMAGE)
+    step = pc.and_(pc.starts_with(span, "["), pc.invert(pc.starts_with(span, "[internal]")))
+    chosen = np.zeros(len(number), np.bool_)
+    chosen[np.flatnonzero(truths(images))] = True
+    for mask in (step, pc.is_valid(span)):
+        rows = np.flatnonzero(truths(_one(mask)))
+        _, first = np.unique(number[rows], return_index=True)
+        chosen[rows[first]] = True
+    rows = np.flatnonzero(chosen)
+    names: dict[int, list[str]] = {}
+    for trace, name in zip(number[rows].tolist(), span.take(int64_array(rows)).to_pylist(), strict=True):
+        names.setdefault(trace, []).append(name)
+    return pa.array([title_of(names.get(trace, [])) for trace in range(traces)], pa.string())
+
+
+def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def title_of(spans: list[str]) -> str | None:
