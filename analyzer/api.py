@@ -119,7 +119,8 @@ class Log:
 
     def write_parquet(self, directory: str | os.PathLike[str]) -> None:
         """Write every table as a Parquet dataset, as ``export`` does without a configuration."""
-        from analyzer.fleet import Question, export_sources
+        from analyzer.exporting import export_sources
+        from analyzer.fleet import Question
 
         export_sources(self._opened, directory, Question(load_rules(), redact=self._redact))
 

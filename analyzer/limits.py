@@ -22,7 +22,8 @@ class Limits:
         rule_rows: Rows of a rule that are judged in memory; a rule that gives more is asked twice instead, so
             any number of them can be judged.
         spool_bytes: Bytes of a growing table that stay in memory; more go to a temporary file.
-        fold_memory: Memory that sorting and grouping of such a file may take, in DuckDB's notation.
+        fold_memory: Megabytes that sorting and grouping of such a file may take; where they do not suffice it is tried
+            again with twice as much, up to eight times: rather more memory than no result.
         distinct_secrets: Secrets of a kind that are told apart by numbers: each takes two hundred bytes, and a
             log whose every answer has a secret header of its own must not take more with each.
         finding_lines: Log lines that a finding lists; more say nothing new to a reader.
@@ -38,7 +39,7 @@ class Limits:
     rule_subjects: int = 100_000
     rule_rows: int = 20_000
     spool_bytes: int = 4 << 20
-    fold_memory: str = "48MB"
+    fold_memory: int = 100
     distinct_secrets: int = 100_000
     finding_lines: int = 20
     error_text: int = 400

@@ -15,6 +15,7 @@ SHARED = {"errors", "limits", "redaction", "secretforms"}
 FACADE = {
     "api",
     "cluster",
+    "exporting",
     "fleet",
     "judging",
     "lineindex",

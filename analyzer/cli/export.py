@@ -64,7 +64,8 @@ def run(
 
     prepare_arrow()
     from analyzer.checks import load_rules
-    from analyzer.fleet import Question, export_sources
+    from analyzer.exporting import export_sources
+    from analyzer.fleet import Question
 
     meant, given = pipeline.read_config(config), pipeline.read_config(effective)
     question = Question(load_rules(), meant, given, buildkit_version, redact=not no_redact)

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from analyzer.tables.daemons import DaemonsBuilder
 from analyzer.tables.schema import Column, TableSpec
 from analyzer.tables.selection import LOUD_LEVELS, int64_array, int64s, is_one_of
-from analyzer.tables.spool import Rows, Spool, fold_spilled
+from analyzer.tables.sorting import fold_spilled
+from analyzer.tables.spool import Rows, Spool
 
 TIME = pa.timestamp("ns", tz="UTC")
 

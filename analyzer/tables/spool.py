@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ class Rows:
 
         def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
             asked = pa.schema([schema.field(name) for name in columns])
-            return (_cast(batch, asked) for batch in file.read(columns))
+            return (cast_batch(batch, asked) for batch in file.read(columns))
 
         return Spooled(schema, read)
 
@@ -188,14 +188,14 @@ class _File:
     """A temporary file of batches, in a folder that only this user can enter."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        with _told("nothing can be kept aside"):
+        with told_of("nothing can be kept aside"):
             folder = tempfile.mkdtemp(prefix="buildkit-analyzer-")
             # a forked process ends too, and must not take the file of its parent along
             self.remove = weakref.finalize(self, _remove, folder, os.getpid())
             self.path = Path(folder) / "rows.arrow"
             # a batch of another dictionary does not fit into the file format: texts are written as texts
             self.schema = pa.schema(
-                [pa.field(field.name, _plain(field.type), field.nullable) for field in schema]
+                [pa.field(field.name, plain_type(field.type), field.nullable) for field in schema]
             )
             descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             self._stream = os.fdopen(descriptor, "wb")
@@ -204,11 +204,11 @@ class _File:
             )
 
     def write(self, batch: pa.RecordBatch) -> None:
-        with _told("rows cannot be kept aside"):
+        with told_of("rows cannot be kept aside"):
             self._writer.write_batch(_encoded(batch, self.schema))
 
     def finish(self) -> None:
-        with _told("rows cannot be kept aside"):
+        with told_of("rows cannot be kept aside"):
             self._writer.close()
             self._stream.close()
 
@@ -219,69 +219,6 @@ class _File:
         with pa.OSFile(str(self.path)) as stream, pa.ipc.open_file(stream, options=options) as reader:
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number)
-
-
-def fold_spilled(
-    rows: Rows, keys: Sequence[str], aggregates: Sequence[tuple[str, str]], order_by: Sequence[str]
-) -> Rows:
-    """Group rows, as Arrow's ``group_by`` does, and sort the groups, both out of core where memory is short.
-
-    Args:
-        rows: The rows.
-        keys: Columns that make a group; nulls are equal.
-        aggregates: Pairs of a column and ``min``, ``max`` or ``sum``.
-        order_by: Columns of the result to sort by, ascending, nulls last. They must tell groups apart: the
-            order of equals is no promise.
-
-    Returns:
-        The keys, then the aggregates, called ``<column>_<function>``. The sum of integers is an int64.
-    """
-    schema = _folded(rows.schema, keys, aggregates)
-    spool = Spool(schema)
-    if rows.in_memory:
-        table = rows.table().group_by(list(keys), use_threads=False).aggregate(list(aggregates))
-        table = table.select(schema.names).sort_by([(name, "ascending") for name in order_by])
-        spool.append(table.cast(schema))
-        return spool.finish()
-    used = list(dict.fromkeys((*keys, *(column for column, _ in aggregates))))
-    plain = pa.schema([pa.field(name, _reckoned(rows.schema.field(name).type)) for name in used])
-    told = ", ".join(
-        [
-            *map(_quoted, keys),
-            *(
-                f"{_sql(function, _quoted(column), plain.field(column).type)} AS {_quoted(f'{column}_{function}')}"
-                for column, function in aggregates
-            ),
-        ]
-    )
-    order = ", ".join(f"{_quoted(name)} ASC NULLS LAST" for name in order_by)
-    sql = f"SELECT {told} FROM given GROUP BY {', '.join(map(_quoted, keys))} ORDER BY {order}"
-    given = pa.RecordBatchReader.from_batches(
-        plain, (_cast(batch.select(used), plain) for batch in rows.batches())
-    )
-    for batch in _ask_outside(sql, given):
-        spool.append(_cast(batch, schema))
-    return spool.finish()
-
-
-def _ask_outside(sql: str, given: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """What a statement of the program's own gives, in little memory: DuckDB puts the rest into a folder."""
-    import duckdb
-
-    with _told("rows cannot be sorted"), tempfile.TemporaryDirectory(prefix="buildkit-analyzer-") as folder:
-        settings: dict[str, Any] = {
-            "threads": 1,
-            "memory_limit": LIMITS.fold_memory,
-            "temp_directory": folder,
-            "preserve_insertion_order": False,
-        }
-        with duckdb.connect(":memory:", config=settings) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.register("given", given)
-            result: Any = connection.sql(sql)
-            # another name since DuckDB 1.5
-            read = getattr(result, "to_arrow_reader", None) or result.fetch_arrow_reader
-            yield from read(GROUP_ROWS)
 
 
 def coarse_times(schema: pa.Schema) -> pa.Schema:
@@ -299,38 +236,13 @@ def coarse_times(schema: pa.Schema) -> pa.Schema:
 _coarse = coarse_times
 
 
-def _folded(schema: pa.Schema, keys: Iterable[str], aggregates: Iterable[tuple[str, str]]) -> pa.Schema:
-    fields = [pa.field(name, schema.field(name).type) for name in keys]
-    for column, function in aggregates:
-        kind = schema.field(column).type
-        if function == "sum":
-            kind = pa.float64() if pa.types.is_floating(kind) else pa.int64()
-        elif function not in ("min", "max"):
-            raise ValueError(f"no aggregate is called {function}")
-        fields.append(pa.field(f"{column}_{function}", kind))
-    return pa.schema(fields)
-
-
-def _sql(function: str, column: str, kind: pa.DataType) -> str:
-    if function == "sum":
-        return f"CAST(sum({column}) AS {'DOUBLE' if pa.types.is_floating(kind) else 'BIGINT'})"
-    return f"{function}({column})"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _reckoned(kind: pa.DataType) -> pa.DataType:
-    """How DuckDB is given a type: it would cut nanoseconds."""
-    return pa.int64() if pa.types.is_timestamp(kind) else _plain(kind)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """A type without a dictionary."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def cast_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch with the types of a schema."""
     columns = [
         # unsafe only in that nanoseconds are cut off
         column if column.type.equals(field.type) else column.cast(field.type, safe=False)
@@ -339,7 +251,7 @@ def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-_encoded = _cast
+_encoded = cast_batch
 
 
 def _decoded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -371,7 +283,7 @@ def _remove(folder: str, process: int) -> None:
 
 
 @contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
+def told_of(what: str) -> Iterator[None]:
     """Tell what the system says about the temporary folder."""
     try:
         yield

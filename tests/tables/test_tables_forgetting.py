@@ -86,7 +86,8 @@ def test_gaps_of_one_kind_are_noted_up_to_a_number() -> None:
 
 @pytest.fixture
 def logs(repository: Path) -> Iterator[bytes]:
-    return (path.read_bytes() for path in sorted((repository / "sample_logs").glob("*/buildkitd.log")))
+    paths = sorted((repository / "sample_logs").glob("*/buildkitd.log"))
+    return (path.read_bytes() for path in paths[::4])
 
 
 def test_spans_that_wait_in_a_file_are_the_same(

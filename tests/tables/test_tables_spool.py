@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from analyzer.errors import OutputError
 from analyzer.tables import spool
-from analyzer.tables.spool import Rows, Spool, fold_spilled
+from analyzer.tables.sorting import fold_spilled
+from analyzer.tables.spool import Rows, Spool
 
 SCHEMA = pa.schema(
     [
@@ -135,3 +137,25 @@ def test_folding_a_file_is_folding_in_memory(rows: list[Row]) -> None:
     assert results[0].equals(results[1])
     assert results[0].num_rows == len({one["key"] for one in rows})
     assert results[0].schema.names == ["key", *(f"{column}_{function}" for column, function in AGGREGATES)]
+
+
+def test_sorting_that_needs_more_memory_gets_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    import duckdb
+
+    from analyzer.tables import sorting as module
+
+    asked: list[str] = []
+    plain = module._ask_outside
+
+    def short_of_memory(sql: str, given: pa.RecordBatchReader, memory: str) -> Iterator[pa.RecordBatch]:
+        asked.append(memory)
+        if len(asked) < 3:
+            raise duckdb.OutOfMemoryException("no more")
+        yield from plain(sql, given, memory)
+
+    monkeypatch.setattr(module, "_ask_outside", short_of_memory)
+    spool = Spool(pa.schema([("key", pa.int64()), ("value", pa.int64())]), memory_bytes=0)
+    spool.append(pa.table({"key": [2, 1, 2], "value": [3, 4, 5]}))
+    folded = fold_spilled(spool.finish(), ["key"], [("value", "sum")], ["key"])
+    assert folded.table().to_pylist() == [{"key": 1, "value_sum": 4}, {"key": 2, "value_sum": 8}]
+    assert asked == ["100MB", "200MB", "400MB"]
