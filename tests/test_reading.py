@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from analyzer.exporting import export_sources
 
 from analyzer import reading
 from analyzer.checks import load_rules
 from analyzer.errors import SourceError
+from analyzer.exporting import export_sources
 from analyzer.fleet import Question
 from analyzer.judging import see
 from analyzer.redaction import Redactor

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from analyzer.exporting import export_sources
 
 import analyzer as bk
 from analyzer.cli import main
+from analyzer.exporting import export_sources
 from analyzer.fleet import Question
 from analyzer.relations import Relations, join_relations
 from analyzer.sources import open_each
