@@ -159,6 +159,7 @@ class _Run(Generic[T, R]):
         self._alone: set[int] = set()
         self._following = 0
         self._given = 0
+        self._told_done = 0
         self._news: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
         self._threads = 0
         self._looked = -_LOOK_SECONDS
@@ -221,13 +222,20 @@ class _Run(Generic[T, R]):
             self._resubmit(index)
             return
         if index not in self._alone and self._was_killed(future):
-            self._suspects.add(index)
-            self._losses[index] = self._losses.get(index, 0) + 1
-            del self._futures[index]
+            self._suspect(index)
             return
         self._ended.add(index)
-        if self._progress:
-            self._progress(self._given + len(self._ended), len(self._tasks))
+        done = self._given + len(self._ended)
+        if self._progress and done > self._told_done:
+            self._told_done = done
+            self._progress(done, len(self._tasks))
+
+    def _suspect(self, index: int) -> None:
+        """Let a task be tried once more, alone."""
+        self._suspects.add(index)
+        self._losses[index] = self._losses.get(index, 0) + 1
+        self._ended.discard(index)
+        del self._futures[index]
 
     def _was_killed(self, future: Any) -> bool:
         """Whether the scheduler gave up on a task because workers died that it was handed to.
@@ -257,7 +265,12 @@ class _Run(Generic[T, R]):
             # one of them went with its worker: take them one by one
             good = []
         for index in ready:
-            result = found[index] if index in found else self._result_of(index)
+            try:
+                result = found[index] if index in found else self._result_of(index)
+            except distributed().KilledWorker:
+                # it had ended, and its result went with a worker; others died while it was made anew
+                self._suspect(index)
+                return
             self._ended.discard(index)
             del self._futures[index]
             self._losses.pop(index, None)
@@ -269,6 +282,8 @@ class _Run(Generic[T, R]):
         try:
             return self._wait(self._futures[index])
         except dask.KilledWorker:
+            if index not in self._alone:
+                raise
             what = "the workers that read it died, one after the other"
             hint = "look at the workers' memory limit and their logs"
             return TaskFailure(SourceError(what, where=_place(self._tasks[index]), hint=hint))
