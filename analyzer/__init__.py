@@ -17,8 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analyzer.api import Log, Report, Seen, attribute, check, read
+    from analyzer.api import Log, Report, Seen, attribute, check, load_effective, read
     from analyzer.checks import Finding, Rule, load_rules
+    from analyzer.collecting import collect
     from analyzer.errors import AnalyzerError
     from analyzer.intent import Config, load_config, parse_config
 
@@ -34,7 +35,9 @@ _HOMES = {
     "Seen": "analyzer.api",
     "attribute": "analyzer.api",
     "check": "analyzer.api",
+    "collect": "analyzer.collecting",
     "load_config": "analyzer.intent",
+    "load_effective": "analyzer.api",
     "load_rules": "analyzer.checks",
     "parse_config": "analyzer.intent",
     "read": "analyzer.api",
@@ -51,7 +54,9 @@ __all__ = [
     "__version__",
     "attribute",
     "check",
+    "collect",
     "load_config",
+    "load_effective",
     "load_rules",
     "parse_config",
     "read",

@@ -17,10 +17,12 @@ from analyzer.checks import Finding, Rule, RuleResult, exit_code, findings_table
 from analyzer.errors import UsageError
 from analyzer.intent import Config, parse_config
 from analyzer.judging import Verdicts, judge, merge_results, observed_tables, see
+from analyzer.looking import look_around, read_effective
 from analyzer.redaction import Redactor
 from analyzer.relations import Relations, join_relations
 from analyzer.scan import Scan, SourceInfo, read_records, scan_source
 from analyzer.sources import Source, open_sources
+from analyzer.sources.surroundings import Surroundings
 from analyzer.tables.spool import Rows, Spool
 
 if TYPE_CHECKING:
@@ -199,7 +201,8 @@ def read(*specs: Spec, redact: bool = True, jobs: int = 1) -> Log:
     """Read logs.
 
     Args:
-        specs: Paths, ``-`` for standard input, folders, URLs, or open binary streams.
+        specs: Paths, ``-`` for standard input, folders, URLs, bundles, open binary streams, or daemons that run:
+            ``builder:NAME``, ``container:NAME``, ``dockerd:``.
         redact: Replace secrets by marks; see ``analyzer.redaction``.
         jobs: Processes that may read a large log. More than one only where the main module can be imported
             without harm, as `multiprocessing` demands.
@@ -213,18 +216,39 @@ def read(*specs: Spec, redact: bool = True, jobs: int = 1) -> Log:
             named += open_sources([os.fspath(spec)])
         else:
             named += open_sources(["-"], stdin=spec)
-    return Log(named or open_sources([]), redact=redact, jobs=jobs)
+    return Log(look_around(named or open_sources([])), redact=redact, jobs=jobs)
+
+
+def load_effective(*paths: str | os.PathLike[str]) -> Surroundings:
+    """What a daemon was really given, for `check` and `attribute`.
+
+    Args:
+        paths: A buildkitd.toml; a copy of ``/etc/buildkit``; a bundle; the text of ``docker buildx inspect``; the
+            JSON of ``docker inspect``. What one does not say another one may.
+
+    Raises:
+        ConfigError: One cannot be read, or is none of these.
+    """
+    found = read_effective([os.fspath(path) for path in paths])
+    if found is None:
+        raise UsageError("nothing is named that says what the daemon was given")
+    return found
 
 
 def attribute(
-    log: Log, config: Config | None = None, *, effective: Config | None = None, version: str | None = None
+    log: Log,
+    config: Config | None = None,
+    *,
+    effective: Config | Surroundings | None = None,
+    version: str | None = None,
 ) -> Seen:
     """Give each request its host, and build pulls and pushes.
 
     Args:
         log: The log.
         config: What was meant. It names hosts only where the log agrees with it.
-        effective: What the daemon was given, where that is known.
+        effective: What the daemon was given, where that is known otherwise than by the log's own source: a
+            configuration, or what `load_effective` read.
         version: BuildKit's version, such as ``v0.17.3``; read from the log where not given.
     """
     parts = [see(scan, config, effective=effective, version=version) for scan in log.scans]
@@ -237,7 +261,7 @@ def check(
     config: Config | None = None,
     *,
     rules: Sequence[Rule] | None = None,
-    effective: Config | None = None,
+    effective: Config | Surroundings | None = None,
     flags: str | Sequence[str] | None = None,
     version: str | None = None,
     require_proof: bool = False,
@@ -250,7 +274,8 @@ def check(
         log: The log.
         config: What was meant.
         rules: The rules; the built-in ones if not given.
-        effective: What the daemon was given, where that is known.
+        effective: What the daemon was given, where that is known otherwise than by the log's own source: a
+            configuration, or what `load_effective` read.
         flags: The daemon's flags that were meant, beside the file.
         version: BuildKit's version; read from the log where not given.
         require_proof: A pass by inference is only unknown.

@@ -175,7 +175,7 @@ def export_sources(
     from analyzer.reports.dataset import Stamp, write_part
     from analyzer.reports.export import publish
 
-    known = _schemas(question)
+    known = _schemas(question, found)
     wanted = frozenset(tables) or None
     for name in wanted or ():
         if name not in known:
@@ -219,14 +219,18 @@ def export_sources(
     return publication.rows, judged
 
 
-def _schemas(question: Question) -> dict[str, pa.Schema]:
+def _schemas(question: Question, found: Sequence[Source | Unreadable]) -> dict[str, pa.Schema]:
     """The tables of a dataset, whether they have rows or not."""
     from analyzer.checks.facts import known_specs
 
-    left_out = {"context", "trace_spans", "certificate_files"}
-    if question.config is None:
+    left_out = {"context", "trace_spans"}
+    looked_at = question.effective is not None or any(
+        isinstance(one, Source) and one.surroundings is not None for one in found
+    )
+    if question.config is None and not looked_at:
         left_out |= {name for name in known_specs() if name.startswith("intended_")}
-    if question.effective is None:
+    if not looked_at:
+        left_out |= {"certificate_files", "configuration_differences"}
         left_out |= {name for name in known_specs() if name.startswith("effective_")}
     schemas = {name: spec.schema for name, spec in known_specs().items() if name not in left_out}
     return schemas | {"records": RECORDS, "findings": FINDINGS.schema}

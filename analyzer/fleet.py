@@ -18,6 +18,7 @@ from analyzer.reading import Sink
 from analyzer.redaction import Redactor
 from analyzer.scan import Scan, SourceInfo, scan_source
 from analyzer.sources import Source, Unreadable
+from analyzer.sources.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from analyzer.cluster import Progress
@@ -46,7 +47,7 @@ class Question:
     Attributes:
         rules: The rules.
         config: What was meant.
-        effective: What the daemons were given, where that is known.
+        effective: What the daemons were given, where that is known otherwise than by the sources themselves.
         version: BuildKit's version; read from each log where not given.
         require_proof: A pass by inference is only unknown.
         redact: Replace secrets by marks.
@@ -54,7 +55,7 @@ class Question:
 
     rules: Sequence[Rule]
     config: Config | None = None
-    effective: Config | None = None
+    effective: Config | Surroundings | None = None
     version: str | None = None
     require_proof: bool = False
     redact: bool = True

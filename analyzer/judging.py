@@ -15,10 +15,12 @@ from analyzer.attribution.requests import attribute_requests
 from analyzer.checks import Finding, Rule, RuleResult, evaluate
 from analyzer.checks.evaluation import tables_asked
 from analyzer.checks.findings import conclude
-from analyzer.intent import Config
+from analyzer.intent import Config, parse_config
+from analyzer.looking import Given, given_of
 from analyzer.memory import MANY_RECORDS, give_back
 from analyzer.relations import Relation, Relations
 from analyzer.scan import Scan, SourceInfo
+from analyzer.sources.surroundings import Surroundings
 from analyzer.tables.requests import SPEC as REQUESTS
 from analyzer.tables.requests import RequestTable
 from analyzer.tables.spool import Rows, Spool
@@ -48,17 +50,37 @@ def _scanned(scan: Scan) -> dict[str, Callable[[], Relation]]:
 
 
 def see(
-    scan: Scan, config: Config | None = None, *, effective: Config | None = None, version: str | None = None
+    scan: Scan,
+    config: Config | None = None,
+    *,
+    effective: Config | Surroundings | None = None,
+    version: str | None = None,
 ) -> Relations:
     """The tables of a source, each request with its host, and those of the configurations.
 
     Args:
         scan: The source.
-        config: What was meant. It names hosts only where the log agrees with it.
-        effective: What the daemon was given, where that is known.
+        config: What was meant. It names hosts only where the log agrees with it. Without it, what the daemon was
+            given is taken for what was meant, where that is known.
+        effective: What the daemon was given, where that is known otherwise than by the source itself.
         version: BuildKit's version, such as ``v0.17.3``; read from the log where not given.
     """
-    version = version or scan.version
+    return _see(scan, config, given_to(scan, effective), version)
+
+
+def given_to(scan: Scan, effective: Config | Surroundings | None) -> Given:
+    """What the daemon of a source was given: as the user says, or else as the source itself knows."""
+    if isinstance(effective, Config):
+        return Given(effective)
+    flags = [row["command_line"] for row in scan.daemons.select(["command_line"]).to_pylist()]
+    known = [line for line in flags if line]
+    return given_of(effective or scan.source.surroundings, known[-1] if known else None)
+
+
+def _see(scan: Scan, meant: Config | None, given: Given, version: str | None) -> Relations:
+    version = version or scan.version or given.version
+    effective = given.config
+    config = meant or given.intended or effective
     configuration = _configuration(config, effective, version)
     found = attribute_requests(scan.requests.observed, scan.locator, configuration, cut=scan.cut)
     tables: dict[str, Callable[[], Relation] | Relation] = {
@@ -78,6 +100,18 @@ def see(
         )
     if effective is not None:
         tables |= effective.tables(version, prefix="effective")
+        if config is not None and config is not effective:
+            from analyzer.intent.differences import compare
+            from analyzer.intent.tables import differences_table
+
+            found_out = compare(config, effective, driver=given.driver, version=version)
+            tables["configuration_differences"] = differences_table(found_out)
+    if given.files:
+        from analyzer.intent.trust import examine
+
+        tables["certificate_files"] = examine(
+            given.files, effective or parse_config(""), source=given.place, intended=meant
+        )
     return Relations(tables)
 
 
@@ -124,7 +158,7 @@ def judge(
     config: Config | None,
     rules: Sequence[Rule],
     *,
-    effective: Config | None = None,
+    effective: Config | Surroundings | None = None,
     version: str | None = None,
     require_proof: bool = False,
 ) -> Judgement:
@@ -134,7 +168,7 @@ def judge(
         scan: The source.
         config: What was meant.
         rules: The rules.
-        effective: What the daemon was given, where that is known.
+        effective: What the daemon was given, where that is known otherwise than by the source itself.
         version: BuildKit's version; read from the log where not given.
         require_proof: A pass by inference is only unknown.
 
@@ -143,13 +177,14 @@ def judge(
     """
     from analyzer.checks.facts import CONTEXT
 
-    tables = see(scan, config, effective=effective, version=version)
+    given = given_to(scan, effective)
+    tables = _see(scan, config, given, version)
     context = {
-        "config_given": config is not None,
-        "effective_known": effective is not None,
+        "config_given": config is not None or given.intended is not None,
+        "effective_known": given.config is not None,
         "trace_given": False,
         "require_proof": require_proof,
-        "buildkit_version": version or scan.version,
+        "buildkit_version": version or scan.version or given.version,
     }
     tables = tables.with_tables({"context": CONTEXT.build([context])})
     if scan.records > MANY_RECORDS:
@@ -159,7 +194,13 @@ def judge(
     results = evaluate(asked, rules, require_proof=require_proof, locate=scan.lines.locate)
     coverage = tables["coverage"]
     told = sum(row["records"] for row in coverage.to_pylist() if row["daemon"] is not None)
-    return Judgement(Verdicts(results, scan.info(coverage), told), tables, scan.written, scan.day)
+    info = scan.info(coverage)
+    info = replace(
+        info,
+        buildkit_version=info.buildkit_version or given.version,
+        coverage={**info.coverage, "not_read": list(given.not_read)},
+    )
+    return Judgement(Verdicts(results, info, told), tables, scan.written, scan.day)
 
 
 def merge_results(judged: Sequence[Verdicts]) -> list[RuleResult]:

@@ -15,6 +15,11 @@ class Limits:
             one line must not take the memory of a whole log.
         block_bytes: A block of lines that are no log records is cut into records of this size.
         config_bytes: A buildkitd.toml larger than this is no buildkitd.toml.
+        given_file_bytes: Of a certificate file no more is read: the system's own bundle has 200 KB.
+        given_files: Files of one folder that are looked at.
+        given_bytes: Bytes of the files of one folder that are read.
+        unpacked_bytes: Bytes that any bundle may unpack to; a larger one only at `unpacked_ratio`.
+        unpacked_ratio: How many times its own size a bundle may unpack to: debug logs come to twenty.
         rule_seconds: Time that one rule's SQL may take.
         rule_memory: Memory that the rule engine may take, in DuckDB's notation. The built-in rules stream and
             need a fraction of it; it is what a rule from elsewhere may sort or join with.
@@ -34,6 +39,11 @@ class Limits:
     line_bytes: int = 16 << 20
     block_bytes: int = 1 << 20
     config_bytes: int = 4 << 20
+    given_file_bytes: int = 4 << 20
+    given_files: int = 2_000
+    given_bytes: int = 64 << 20
+    unpacked_bytes: int = 1 << 30
+    unpacked_ratio: int = 200
     rule_seconds: float = 60.0
     rule_memory: str = "256MB"
     rule_subjects: int = 100_000

@@ -55,20 +55,22 @@ def run(
     a bad rule or configuration.
     """
     from analyzer.cli.output import open_output, show_progress, warn
-    from analyzer.cli.pipeline import cores, open_found, read_config, read_intended
+    from analyzer.cli.pipeline import cores, open_found, read_intended
     from analyzer.cli.startup import prepare_arrow
     from analyzer.reports import find_writer, unknown_name
 
     if fail_on not in FAIL_ON:
         raise unknown_name("severity", fail_on, FAIL_ON)
     write = find_writer(format_)
-    meant, given = read_intended(config, daemon_flags), read_config(effective)
+    meant = read_intended(config, daemon_flags)
 
     prepare_arrow()
     from analyzer.api import conclude_report
     from analyzer.checks import load_rules
     from analyzer.fleet import Question, judge_sources
+    from analyzer.looking import read_effective
 
+    given = read_effective(effective or ())
     chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
     question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact)
     found = open_found(sources)

@@ -66,8 +66,9 @@ def run(
     from analyzer.checks import load_rules
     from analyzer.exporting import export_sources
     from analyzer.fleet import Question
+    from analyzer.looking import read_effective
 
-    meant, given = pipeline.read_config(config), pipeline.read_config(effective)
+    meant, given = pipeline.read_config(config), read_effective(effective or ())
     question = Question(load_rules(), meant, given, buildkit_version, redact=not no_redact)
     found = pipeline.open_found(sources)
     with show_progress("exporting", [one.name for one in found]) as progress:

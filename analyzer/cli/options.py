@@ -13,7 +13,8 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE",
-        help="A log: a path, `-`, a compressed file, a folder, a URL (s3://...), or a pattern of these.",
+        help="A log: a path, `-`, a compressed file, a folder, a URL (s3://...), or a pattern of these; a builder "
+        "(builder:NAME), any container (container:NAME), the Docker Engine itself (dockerd:); a bundle.",
     ),
 ]
 Config = Annotated[
@@ -31,11 +32,12 @@ DaemonFlags = Annotated[
     ),
 ]
 Effective = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--effective",
         metavar="FILE",
-        help="What the daemon was really given, where that is known: its buildkitd.toml.",
+        help="What the daemon was really given: its buildkitd.toml, a copy of /etc/buildkit, a bundle, the text of "
+        "`docker buildx inspect`, the JSON of `docker inspect`. Repeatable. A builder is asked by itself.",
     ),
 ]
 BuildkitVersion = Annotated[

@@ -48,8 +48,7 @@ def read_log(sources: list[str], *, redact: bool = True, jobs: int | None = None
     prepare_arrow()
     from analyzer.api import read
 
-    names = sources[0] if len(sources) == 1 else f"{len(sources)} sources"
-    with show_progress(f"reading {names}"):
+    with show_progress(f"reading {name_sources(sources)}"):
         return read(*sources, redact=redact, jobs=jobs or cores())
 
 
@@ -57,7 +56,7 @@ def read_seen(
     sources: list[str],
     *,
     config: str | None,
-    effective: str | None,
+    effective: Sequence[str] | None,
     version: str | None,
     redact: bool = True,
     jobs: int | None = None,
@@ -65,17 +64,25 @@ def read_seen(
     """What the log shows, each request with its host."""
     prepare_arrow()
     from analyzer.api import attribute
+    from analyzer.looking import read_effective
 
-    meant, given = read_config(config), read_config(effective)
+    meant, given = read_config(config), read_effective(effective or ())
     log = read_log(sources, redact=redact, jobs=jobs)
     return attribute(log, meant, effective=given, version=version)
 
 
+def name_sources(sources: Sequence[str]) -> str:
+    """Sources in few words."""
+    return sources[0] if len(sources) == 1 else f"{len(sources)} sources"
+
+
 def open_found(sources: list[str]) -> list[Source | Unreadable]:
     """The sources that are named. Of several, one that cannot be read is told and does not end the others."""
+    from analyzer.looking import look_around
     from analyzer.sources import Unreadable, open_each
 
-    found = open_each(sources)
+    with show_progress(f"reading {name_sources(sources)}"):
+        found = look_around(open_each(sources))
     if not any(not isinstance(one, Unreadable) for one in found):
         raise next(one.error for one in found if isinstance(one, Unreadable))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from analyzer.tables.urls import DOCKER_HUB
 
 if TYPE_CHECKING:
     from analyzer.intent.config import Config
+    from analyzer.intent.differences import Difference
     from analyzer.intent.hosts import Host
     from analyzer.intent.places import Place
 
@@ -110,12 +112,58 @@ def _workers(prefix: Prefix, whose: str) -> TableSpec:
     )
 
 
-SPECS: Final[tuple[TableSpec, ...]] = tuple(
-    make(prefix, whose)
-    for prefix, whose in _PREFIXES
-    for make in (_registries, _hosts, _certificates, _workers)
+DIFFERENCES: Final = TableSpec(
+    "configuration_differences",
+    "A setting that either configuration states, the intended one or the loaded one.",
+    (
+        Column(
+            "subject",
+            pa.string(),
+            "What it belongs to: registry docker.io, worker oci, or the top-level key.",
+        ),
+        Column("setting", pa.string(), 'The setting as TOML writes it: registry."docker.io".mirrors.'),
+        Column(
+            "intended", pa.string(), "The value that was meant, without secrets; null where none is stated."
+        ),
+        Column("effective", pa.string(), "The value that was loaded; null where none is stated."),
+        Column(
+            "cause",
+            pa.string(),
+            "same, rewritten, collision, not-copied, misspelt, flag, driver-default, ignored-by-driver, "
+            "not-loaded, edited or not-in-version.",
+        ),
+        Column("agrees", pa.bool_(), "The two come to the same; null where that is not known."),
+        Column("intended_file", pa.string(), "File or flag that says the first."),
+        Column("intended_line", pa.int64(), "Line in that file, from 1; null for a flag."),
+        Column("effective_file", pa.string(), "File or flag that says the second."),
+        Column("effective_line", pa.int64(), "Line in that file, from 1; null for a flag."),
+        Column("message", pa.string(), "Both and the cause, for people."),
+        Column("fix", pa.string(), "What to do; empty where nothing is."),
+        Column("certificate", pa.bool_(), "It names a certificate file or a folder of them."),
+        Column(
+            "evidence",
+            pa.string(),
+            "proof: both files say it; inference: that buildx added a flag is told by the flags alone.",
+        ),
+    ),
+    notes="Only where both configurations are known. A stated default counts as nothing stated, and values are "
+    "compared as BuildKit reads them.",
 )
-"""The four tables, intended and effective."""
+
+SPECS: Final[tuple[TableSpec, ...]] = (
+    *(
+        make(prefix, whose)
+        for prefix, whose in _PREFIXES
+        for make in (_registries, _hosts, _certificates, _workers)
+    ),
+    DIFFERENCES,
+)
+"""The four tables, intended and effective, and what differs between them."""
+
+
+def differences_table(differences: Iterable[Difference]) -> pa.Table:
+    """The table ``configuration_differences`` of what ``compare`` found."""
+    return DIFFERENCES.build(vars(difference) for difference in differences)
 
 
 def build_tables(config: Config, version: str | None, prefix: Prefix) -> dict[str, pa.Table]:

@@ -48,6 +48,24 @@ def _meaning(match: re.Match[bytes]) -> bytes:
     return chr(point).encode()
 
 
+_BARE = re.compile(r"[A-Za-z0-9\-._/@^+]*")
+_SHORT = {ord(meaning.decode()): "\\" + escape.decode() for escape, meaning in _SIMPLE.items() if escape != b"'"}
+
+
+def quote(text: str) -> str:
+    """A value as logrus writes it: bare where it may be, else as ``%q`` does."""
+    if _BARE.fullmatch(text):
+        return text
+    escaped = text.translate(_SHORT)
+    return '"' + "".join(one if one.isprintable() else _escape(ord(one)) for one in escaped) + '"'
+
+
+def _escape(code: int) -> str:
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
 def unquote(body: bytes) -> str:
     """The text that a ``%q`` literal stands for.
 

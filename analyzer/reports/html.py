@@ -58,6 +58,9 @@ def _describe_source(source: SourceLike) -> str:
     return (
         f"<code>{escape_html(source.name)}</code>: {count(source.records, 'record')}, "
         f"{count(source.lines, 'line')}, BuildKit {version}; {answers}"
+        + "".join(
+            f"<br>not read: {escape_html(one_line(text))}" for text in source.coverage.get("not_read") or ()
+        )
     )
 
 

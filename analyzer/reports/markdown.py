@@ -41,6 +41,10 @@ def _describe_source(source: SourceLike) -> str:
     return (
         f"- {escape_markdown(source.name)}: {count(source.records, 'record')}, "
         f"{count(source.lines, 'line')}, BuildKit {version}; {answers}\n"
+        + "".join(
+            f"  - not read: {escape_markdown(one_line(text))}\n"
+            for text in source.coverage.get("not_read") or ()
+        )
     )
 
 

@@ -153,7 +153,8 @@ def _write_source(page: Page, source: SourceLike) -> None:
         page.paragraph("", Text.assemble(size, "; ", ("no BuildKit record in it", "bold yellow")))
         damaged = getattr(source, "damaged", None)
         advice = "is it the daemon's log? docker logs buildx_buildkit_NAME0 prints that of a builder"
-        page.paragraph("", shown(f"the file is damaged: {damaged}" if damaged else advice))
+        page.paragraph("", shown(f"the log is damaged: {damaged}" if damaged else advice))
+        _write_not_read(page, coverage)
         return
     version = source.buildkit_version
     docker = getattr(source, "program", None)
@@ -175,6 +176,13 @@ def _write_source(page: Page, source: SourceLike) -> None:
         page.paragraph("", Text.assemble(("gap: ", "yellow"), _gap(gap)))
     if len(gaps) > 3:
         page.paragraph("", Text(f"and {count(len(gaps) - 3, 'gap')} more"))
+    _write_not_read(page, coverage)
+
+
+def _write_not_read(page: Page, coverage: Mapping[str, Any]) -> None:
+    """What stands around the log and could not be looked at."""
+    for text in coverage.get("not_read") or ():
+        page.paragraph("", Text.assemble(("not read: ", "yellow"), shown(text)))
 
 
 def _wholeness(coverage: Mapping[str, Any]) -> Text:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from analyzer.sources.builders import builder_of
+from analyzer.sources.bundles import is_bundle, open_bundle
 from analyzer.sources.model import Source, Unreadable, is_binary
 from analyzer.sources.places import name_builders, open_each, open_sources
 
-__all__ = ["Source", "Unreadable", "builder_of", "is_binary", "name_builders", "open_each", "open_sources"]
+__all__ = [
+    "Source",
+    "Unreadable",
+    "builder_of",
+    "is_binary",
+    "is_bundle",
+    "name_builders",
+    "open_bundle",
+    "open_each",
+    "open_sources",
+]

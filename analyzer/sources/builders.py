@@ -23,6 +23,8 @@ _SAYS_NOTHING = re.compile(
 )
 """Names of daemons, of places for logs, and of days: no builder is called so."""
 
+_DAEMON = re.compile(r"(?P<kind>builder|container|dockerd):(?!//)(?P<name>[^/\\]*)\Z")
+
 _HIVE = re.compile(r"^\w+=(?=.)")
 
 
@@ -30,8 +32,10 @@ def builder_of(name: str) -> str:
     """The builder that a log's name tells of: ``s3://logs/builder-17/buildkitd.log.gz`` is ``builder-17``.
 
     Args:
-        name: A path, a URL or ``<stdin>``.
+        name: A path, a URL, ``<stdin>``, or a daemon that runs (``builder:web``).
     """
+    if daemon := _DAEMON.match(name):
+        return daemon["name"] or daemon["kind"]
     *folders, file = [part for part in _path(name).replace("\\", "/").split("/") if part] or [""]
     stem = _COMPRESSED.sub("", file)
     stem = _ROTATED.sub("", stem).strip("<>")

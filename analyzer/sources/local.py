@@ -25,12 +25,25 @@ HOW = "name the file of the log, or pipe it in: docker logs <container> 2>&1 | b
 _FILE_URL = ("file://", "local://")
 
 
-class _Copy:
+class Copy:
     """A folder of our own that goes when nothing in this process needs it any more."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="buildkit-analyzer-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    @property
+    def path(self) -> Path:
+        """The log in it."""
+        return self.folder / "log"
+
+    def source(self, called: str) -> Source:
+        """The log in it as a source.
+
+        Args:
+            called: What reports call it.
+        """
+        return LocalFile(self.path, called, self).source()
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
         # Another process may read the copy; only this one may remove it.
@@ -108,14 +121,13 @@ class LocalFile:
 
 def spool(name: str, stream: BinaryIO) -> Source:
     """A source over a copy of a stream, so that it can be read more than once."""
-    keep = _Copy()
-    copy = keep.folder / "log"
+    copy = Copy()
     try:
-        with copy.open("wb") as target:
+        with copy.path.open("wb") as target:
             shutil.copyfileobj(stream, target, 1 << 20)
     except OSError as error:
         raise SourceError(f"it cannot be copied: {reason(error)}", where=name) from None
-    return LocalFile(copy, name, keep).source()
+    return copy.source(name)
 
 
 def local_path(spec: str) -> str | None:

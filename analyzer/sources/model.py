@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from analyzer.errors import SourceError
+from analyzer.sources.surroundings import Files, Surroundings
 
 _SAMPLE = 1 << 16
 _NULS_IN_BINARY = 0.01
@@ -31,6 +32,10 @@ class Source:
         builder: The builder that wrote it, as far as its name tells; unique among the sources of one call.
         plain_path: A local regular file that holds the log as `open` gives it, byte for byte: one file, not
             compressed, no two-byte text. It can be read from any offset. None without.
+        lost: What of the log was lost before it came here; None if nothing was.
+        redactions: Secrets that were replaced in it before.
+        surroundings: What is known of the daemon beside its log; None for a log alone.
+        files: The files where the daemon runs, while they can still be looked at.
         spooled: It is a copy in a temporary folder of this process, as standard input is: no other machine can
             open it.
     """
@@ -44,12 +49,16 @@ class Source:
     builder: str = ""
     plain_path: Path | None = None
     spooled: bool = False
+    lost: str | None = None
+    redactions: int = 0
+    surroundings: Surroundings | None = None
+    files: Files | None = field(default=None, repr=False, compare=False)
     damage: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def damaged(self) -> str | None:
         """What was wrong with the stored bytes, known once they were read; None if nothing was."""
-        return self.damage[0] if self.damage else None
+        return self.lost or (self.damage[0] if self.damage else None)
 
 
 @dataclass(frozen=True)

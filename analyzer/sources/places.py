@@ -13,7 +13,8 @@ from typing import BinaryIO, TypeVar
 
 from analyzer.errors import SourceError
 from analyzer.sources.builders import unique_builders
-from analyzer.sources.local import HOW, find_files, local_path, spool
+from analyzer.sources.bundles import is_bundle, open_bundle
+from analyzer.sources.local import find_files, local_path, spool
 from analyzer.sources.model import Source, Unreadable
 from analyzer.sources.names import is_url, shown_name
 from analyzer.sources.rotation import base_name, join_parts, part_order
@@ -23,7 +24,7 @@ STDIN = "<stdin>"
 
 S = TypeVar("S", bound=Source | Unreadable)
 
-_ELSEWHERE = re.compile(r"^(?P<kind>builder|container|dockerd):")
+_DAEMON = re.compile(r"(?P<kind>builder|container|dockerd):(?P<name>.*)\Z", re.DOTALL)
 
 
 def open_sources(specs: Sequence[str], *, stdin: BinaryIO | None = None) -> list[Source]:
@@ -31,7 +32,8 @@ def open_sources(specs: Sequence[str], *, stdin: BinaryIO | None = None) -> list
 
     Args:
         specs: Paths or URLs of files or folders, patterns of these (``logs/*/buildkitd.log.gz``), or ``-`` for
-            standard input. A folder stands for its logs: for ``buildkitd.log`` where there is one, else for
+            standard input; ``builder:NAME``, ``container:NAME`` and ``dockerd:`` for a daemon that runs; a
+            bundle that `collect` made. A folder stands for its logs: for ``buildkitd.log`` where there is one, else for
             all ``*.log*``; the rotated parts of a log are read as one log, oldest first. URLs are those of
             fsspec (``s3://``, ``gs://``, ``https://``, ``memory://``); what a pattern matches comes sorted.
         stdin: Standard input; the process's own if not given.
@@ -94,6 +96,13 @@ def _spool(stream: BinaryIO) -> Source | Unreadable:
 def _open_spec(spec: str) -> Iterator[tuple[str, Source | Unreadable]]:
     """The logs that a spec stands for, each with what tells it from others."""
     try:
+        daemon = _DAEMON.match(spec)
+        if daemon and not os.path.exists(spec):
+            yield from ((one.name, one) for one in _open_daemon(daemon["kind"], daemon["name"]))
+            return
+        if is_bundle(spec):
+            yield from ((one.name, one) for one in open_bundle(spec))
+            return
         files = _find(spec)
     except SourceError as error:
         yield spec, Unreadable(shown_name(spec), error)
@@ -116,10 +125,18 @@ def _find(spec: str) -> Sequence[Stored]:
         from analyzer.sources.remote import find_remote
 
         return find_remote(spec)
-    elsewhere = _ELSEWHERE.match(spec)
-    if elsewhere and not os.path.exists(spec):
-        raise SourceError(f"{elsewhere['kind']} sources are not supported yet", where=spec, hint=HOW)
     return find_files(spec)
+
+
+def _open_daemon(kind: str, name: str) -> Sequence[Source | Unreadable]:
+    """The logs of a daemon that a Docker Engine, or this machine, runs."""
+    if kind == "dockerd":
+        from analyzer.sources.dockerd import open_dockerd
+
+        return [open_dockerd(name)]
+    from analyzer.sources.containers import open_builder, open_container
+
+    return open_builder(name) if kind == "builder" else [open_container(name)]
 
 
 def _logs(files: Sequence[Stored]) -> list[list[Stored]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 Program = Literal["buildkitd", "dockerd"]
 
@@ -76,6 +76,39 @@ class ConfigFile:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What lies at a path where a daemon runs.
+
+    Attributes:
+        path: The path.
+        exists: None where it could not be looked at.
+        content: The bytes of a file, cut at `LIMITS.given_file_bytes`; None of a folder and of what cannot be read.
+        error: Why it could not be read, None if it could.
+        size: Bytes of the whole file.
+        modified: When it was last written.
+        is_folder: It is a folder.
+    """
+
+    path: str
+    exists: bool | None
+    content: bytes | None = None
+    error: str | None = None
+    size: int | None = None
+    modified: datetime | None = None
+    is_folder: bool = False
+
+
+class Files(Protocol):
+    """The files where a daemon runs: looked at, never changed."""
+
+    def read(self, path: str) -> Found:
+        """What lies at a path; links are followed."""
+
+    def walk(self, folder: str) -> list[Found]:
+        """The files in a folder and in those below it, in the order of their paths; links are followed."""
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What is known of a daemon beside its log.
 
@@ -87,10 +120,13 @@ class Surroundings:
         image: The image as the container was told; None where not known.
         image_id: Its digest; None where not known.
         version: BuildKit's (or Docker's) version, where somebody but the log tells it.
+        engine: The version of the Docker Engine that runs it; None where not known.
         driver: The buildx driver that made the builder (``docker-container``); None where not known.
         created: When the container was made.
         started: When the daemon was last started.
+        user: The user that a container was told to run it as; empty or None for root.
         config: The configuration file; None where nobody could tell of it.
+        intended: The file that says what was meant, where it is not `config`: dockerd's ``daemon.json``.
         files: The certificate files looked at, by path.
         not_read: What could not be read, and why, in words for people.
     """
@@ -102,9 +138,12 @@ class Surroundings:
     image: str | None = None
     image_id: str | None = None
     version: str | None = None
+    engine: str | None = None
     driver: str | None = None
     created: datetime | None = None
     started: datetime | None = None
+    user: str | None = None
     config: ConfigFile | None = None
+    intended: ConfigFile | None = None
     files: Mapping[str, CertificateFile] = field(default_factory=dict)
     not_read: tuple[str, ...] = ()

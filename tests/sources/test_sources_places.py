@@ -181,12 +181,34 @@ def test_an_error_of_the_system_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert caught.value.hint == "ask for the right to read it"
 
 
-@pytest.mark.parametrize("spec", ["builder:mybuilder", "container:x", "dockerd:"])
-def test_sources_elsewhere_are_not_supported_yet(spec: str) -> None:
-    with pytest.raises(SourceError, match="not supported yet") as caught:
+@pytest.mark.parametrize("spec", ["builder:mybuilder", "container:x"])
+def test_a_daemon_without_its_engine_is_told(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    with pytest.raises(SourceError, match="there is no Docker Engine") as caught:
         open_sources([spec])
 
-    assert caught.value.where == spec
+    assert caught.value.where == f"unix://{tmp_path}/none.sock"
+    assert "is dockerd running" in (caught.value.hint or "")
+
+
+def test_a_daemon_that_cannot_be_asked_does_not_cost_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    log = write(tmp_path / "x.log", b"one")
+    found = open_each(["builder:mybuilder", str(log)])
+    assert [one.name for one in found] == ["builder:mybuilder", str(log)]
+    assert [isinstance(one, Source) for one in found] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["builder:mybuilder", "container:x"])
+def test_a_file_of_that_name_is_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / name, b"one")
+    [source] = open_sources([name])
+    assert source.open().read() == b"one"
 
 
 @pytest.mark.parametrize("head", [b"PK\x03\x04" + b"x" * 300, b"\0" * 257 + b"ustar" + b"\0" * 100])

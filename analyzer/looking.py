@@ -1,0 +1,327 @@
+"""A look at what stands around a log: the configuration that the daemon loaded, and the files that it names.
+
+Where a daemon runs, its files are looked at once, right after its log was read; a bundle, a folder and the text of
+``docker buildx inspect`` say the same without it. What could not be looked at is told and costs only itself.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from analyzer.errors import ConfigError, SourceError
+from analyzer.intent import Config, parse_config
+from analyzer.intent.effective import config_path, effective_config, runs_rootless
+from analyzer.limits import LIMITS
+from analyzer.sources import Source, Unreadable, is_bundle, open_bundle
+from analyzer.sources.inspection import read_docker_inspect, read_inspection
+from analyzer.sources.localfiles import copied_files
+from analyzer.sources.pem import read_pem
+from analyzer.sources.surroundings import CertificateFile, ConfigFile, Files, Found, Surroundings
+
+S = TypeVar("S", bound=Source | Unreadable)
+
+CERTIFICATES = "/etc/buildkit/certs"
+"""Where buildx puts certificate files (docker/buildx ``util/confutil/container.go``)."""
+
+INSPECTED = ("docker-inspect.json", "inspect.json")
+"""What `docker inspect CONTAINER` says, where it lies in a folder beside the configuration."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a daemon was given.
+
+    Attributes:
+        config: The configuration that it loaded, flags included; None where that is not known.
+        intended: What was meant, where the daemon itself has it: dockerd's ``daemon.json``.
+        files: The certificate files looked at, by path.
+        place: Where they were looked at.
+        driver: The buildx driver that made the builder; None where not known.
+        version: BuildKit's version, where somebody but the log tells it.
+        not_read: What could not be read, and why.
+    """
+
+    config: Config | None = None
+    intended: Config | None = None
+    files: Mapping[str, CertificateFile] = field(default_factory=dict)
+    place: str = ""
+    driver: str | None = None
+    version: str | None = None
+    not_read: tuple[str, ...] = ()
+
+
+def look_around(sources: Sequence[S]) -> list[S]:
+    """The sources, each with all that is known of its daemon; the files of daemons that run are looked at now."""
+    return [_looked(one) if isinstance(one, Source) else one for one in sources]
+
+
+def _looked(source: S) -> S:
+    if not isinstance(source, Source) or source.surroundings is None or source.files is None:
+        return source
+    return replace(source, surroundings=gather(source.surroundings, source.files), files=None)
+
+
+def gather(around: Surroundings, files: Files) -> Surroundings:
+    """Look at the files of a daemon: its configuration, and all that this names for TLS.
+
+    Args:
+        around: What is known of it so far.
+        files: The files where it runs.
+    """
+    if around.program == "dockerd":
+        return around
+    missing = list(around.not_read)
+    if around.config is None:
+        path = _config_path(around)
+        found = files.read(path)
+        if found.error:
+            missing.append(f"{path}: {found.error}")
+        text = found.content[: LIMITS.config_bytes] if found.content is not None else None
+        around = replace(around, config=ConfigFile(path, found.exists, text, found.error, found.modified))
+    try:
+        config = effective_config(around)
+    except ConfigError:
+        config = None  # told when it is judged
+    looked: dict[str, CertificateFile] = dict(around.files)
+    for one in _named(config, files):
+        looked.setdefault(one.path, _certificate(one))
+        if one.error and one.exists is None:
+            missing.append(f"{one.path}: {one.error}")
+    beside = posixpath.join(posixpath.dirname(around.config.path), "certs") if around.config else CERTIFICATES
+    for folder in dict.fromkeys((CERTIFICATES, beside)):
+        for one in files.walk(folder):
+            if not one.is_folder:
+                looked.setdefault(one.path, _certificate(one))
+    ordered = {path: looked[path] for path in sorted(looked)}
+    return replace(around, files=ordered, not_read=tuple(dict.fromkeys(missing)))
+
+
+def _config_path(around: Surroundings) -> str:
+    """Where the daemon looks for its configuration."""
+    rootless = runs_rootless(around)
+    return config_path(around.command_line, around.environment, rootless=rootless, program=around.program)
+
+
+def _named(config: Config | None, files: Files) -> Iterator[Found]:
+    """What lies where a configuration says that certificate files are."""
+    if config is None:
+        return
+    for path in named_paths(config):
+        found = files.read(posixpath.join("/", path))
+        yield replace(found, path=path)
+    for section in config.registries.values():
+        for folder in section.tlsconfigdir:
+            whole = files.read(posixpath.join("/", folder))
+            if not whole.is_folder:
+                yield replace(whole, path=folder)
+                continue
+            inside = files.walk(posixpath.join("/", folder))
+            yield from inside or [replace(whole, path=folder)]
+
+
+def named_paths(config: Config) -> list[str]:
+    """The certificate files that a configuration names, each once."""
+    paths = [path for section in config.registries.values() for path in section.ca]
+    for section in config.registries.values():
+        for pair in section.keypair:
+            paths += [pair.cert, pair.key]
+    grpc: Any = config.values.get("grpc") or {}
+    tls = grpc.get("tls") or {}
+    paths += [str(tls.get(name) or "") for name in ("ca", "cert", "key")]
+    return list(dict.fromkeys(filter(None, paths)))
+
+
+def _certificate(found: Found) -> CertificateFile:
+    if found.content is not None:
+        return read_pem(found.path, found.content, size=found.size, modified=found.modified)
+    error = "it is a folder" if found.is_folder else found.error
+    return CertificateFile(found.path, found.exists, error, modified=found.modified)
+
+
+# What a user hands over
+
+
+def read_effective(paths: Sequence[str]) -> Surroundings | None:
+    """What a daemon was really given, as a user hands it over.
+
+    Args:
+        paths: A buildkitd.toml or daemon.json; a folder (a copy of ``/etc/buildkit``, of a file system with it, or a
+            bundle); the text of ``docker buildx inspect``; the JSON of ``docker inspect CONTAINER``. What one does
+            not say another one may.
+
+    Raises:
+        ConfigError: One cannot be read, or is none of these.
+    """
+    parts = [_read_part(path) for path in paths]
+    return _merged(parts) if parts else None
+
+
+def _read_part(name: str) -> Surroundings:
+    path = Path(name)
+    if is_bundle(name):
+        return _of_bundle(name)
+    if path.is_dir():
+        return _of_folder(name, path)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LIMITS.given_bytes)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(
+            f"what the daemon was given cannot be read: {reason.lower()}", where=name, hint="--effective FILE"
+        ) from None
+    text = content.decode("utf-8", "replace")
+    inspected = read_docker_inspect(text)
+    if inspected is not None:
+        return replace(inspected, name=name)
+    nodes = read_inspection(text)
+    if nodes:
+        return _of_nodes(name, nodes)
+    program = parse_config(content, name=name).kind
+    return Surroundings(name, program, config=ConfigFile(name, True, content))
+
+
+def _of_nodes(name: str, nodes: Sequence[Surroundings]) -> Surroundings:
+    known = [node for node in nodes if node.config is not None or node.command_line is not None] or list(
+        nodes
+    )
+    alike = {(node.config, node.command_line, tuple(node.files.items())) for node in known}
+    if len(alike) > 1:
+        raise ConfigError(
+            "its nodes were given different configurations",
+            where=name,
+            hint="check the nodes one by one, each with the part of the text that is its own",
+        )
+    return replace(known[0], name=name)
+
+
+def _of_bundle(name: str) -> Surroundings:
+    try:
+        found = open_bundle(name)
+    except SourceError as error:
+        raise ConfigError(error.what, where=error.where, hint=error.hint) from None
+    around = [one.surroundings for one in found if isinstance(one, Source) and one.surroundings]
+    if len(around) != 1:
+        raise ConfigError("it is of several daemons", where=name, hint="check the bundle itself")
+    return around[0]
+
+
+def _of_folder(name: str, folder: Path) -> Surroundings:
+    files = copied_files(folder)
+    around = Surroundings(name)
+    for inner in INSPECTED:
+        try:
+            told = read_docker_inspect((folder / inner).read_text("utf-8", "replace"))
+        except OSError:
+            continue
+        if told is not None:
+            around = replace(told, name=name)
+            break
+    path = _config_path(around)
+    found = files.read(path)
+    if found.content is None:
+        raise ConfigError(
+            f"the folder has no {posixpath.basename(path)}"
+            if found.exists is False
+            else f"{path}: {found.error}",
+            where=name,
+            hint="a copy of /etc/buildkit is wanted: docker cp CONTAINER:/etc/buildkit FOLDER",
+        )
+    # when a copy was made says nothing of when the daemon's own file was written
+    return _timeless(gather(around, files))
+
+
+def _timeless(around: Surroundings) -> Surroundings:
+    config = replace(around.config, modified=None) if around.config else None
+    files = {path: replace(file, modified=None) for path, file in around.files.items()}
+    return replace(around, config=config, files=files)
+
+
+def _merged(parts: Sequence[Surroundings]) -> Surroundings:
+    names = {part.name for part in parts}
+    merged = parts[0]
+    for part in parts[1:]:
+        merged = replace(
+            merged,
+            command_line=merged.command_line if merged.command_line is not None else part.command_line,
+            environment={**part.environment, **merged.environment},
+            image=merged.image or part.image,
+            image_id=merged.image_id or part.image_id,
+            version=merged.version or part.version,
+            driver=merged.driver or part.driver,
+            created=merged.created or part.created,
+            started=merged.started or part.started,
+            user=merged.user or part.user,
+            config=merged.config or part.config,
+            files={**part.files, **merged.files},
+            not_read=(*merged.not_read, *part.not_read),
+        )
+    if merged.command_line is None or merged.config is None or merged.config.path not in names:
+        return merged
+    # a file under another name is the one that the command line means
+    path = _config_path(merged)
+    return replace(merged, config=replace(merged.config, path=path))
+
+
+# What follows from it
+
+
+def given_of(around: Surroundings | None, seen_flags: str | None = None) -> Given:
+    """What a daemon was given, out of what was found around it.
+
+    Args:
+        around: What was found; None for a log alone.
+        seen_flags: The command line that its log shows, for want of another.
+    """
+    if around is None:
+        return Given()
+    missing = list(around.not_read)
+    config = _loaded(around, seen_flags, missing)
+    intended = None
+    if around.intended is not None and around.intended.text is not None:
+        try:
+            intended = parse_config(around.intended.text, name=around.intended.path, kind=around.program)
+            if around.command_line:
+                intended = intended.with_flags(around.command_line)
+        except ConfigError as error:
+            missing.append(f"{around.intended.path}: {error.what}")
+    told = tuple(dict.fromkeys(missing))
+    # dockerd's own version is none of BuildKit's
+    version = around.version if around.program == "buildkitd" else None
+    return Given(config, intended, around.files, around.name, around.driver, version, told)
+
+
+def _loaded(around: Surroundings, seen_flags: str | None, missing: list[str]) -> Config | None:
+    file = around.config
+    if file is None:
+        missing.append(f"{around.name}: it does not say which configuration the daemon loaded")
+        return None
+    if file.modified and around.started and file.modified > around.started:
+        missing.append(
+            f"{file.path}: it was changed after the daemon started, so what that loaded is not known"
+        )
+        return None
+    if around.program == "dockerd":
+        around = replace(around, command_line=None)  # what the engine says has its flags in it
+    try:
+        config = effective_config(around)
+        if config is not None and around.command_line is None and seen_flags:
+            config = config.with_flags(_words(seen_flags))
+        return config
+    except ConfigError as error:
+        place = error.where or file.path
+        missing.append(f"{place}: {error.what}")
+        return None
+
+
+def _words(line: str) -> list[str]:
+    import shlex
+
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()
