@@ -220,12 +220,18 @@ def _rewritten(raw: bytes, begin: int, before: pa.RecordBatch, after: pa.RecordB
         return raw
     changed = _changed_rows(before, after)
     parts, at = [], 0
-    for values in after.take(to_arrow(changed)).to_pylist():
+    for values in _countable(after.take(to_arrow(changed))).to_pylist():
         start = values["offset"] - begin
         stop = start + values["length"]
         parts += [raw[at:start], rewrite_record(raw[start:stop], values)]
         at = stop
     return b"".join([*parts, raw[at:]])
+
+
+def _countable(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch with its times as nanoseconds since 1970: Python's own times have none."""
+    place = batch.schema.get_field_index("time")
+    return batch.set_column(place, "time", batch.column(place).cast(pa.int64()))
 
 
 def _changed_rows(before: pa.RecordBatch, after: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:

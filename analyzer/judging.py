@@ -185,6 +185,8 @@ def judge(
         "trace_given": False,
         "require_proof": require_proof,
         "buildkit_version": version or scan.version or given.version,
+        "log_start": scan.earliest,
+        "log_end": scan.latest,
     }
     tables = tables.with_tables({"context": CONTEXT.build([context])})
     if scan.records > MANY_RECORDS:

@@ -49,6 +49,14 @@ class LineIndex:
         self._firsts: list[int] = []
         self._end = 0
 
+    def so_far(self) -> LineIndex:
+        """The lines of the records taken until now. Nothing is copied: what was taken stays where it is."""
+        known = LineIndex()
+        known._records, known._distances = self._records, self._distances
+        known._sources, known._firsts = self._sources, self._firsts
+        known._end = self._end
+        return known
+
     def update(self, batch: pa.RecordBatch, source: str) -> None:
         """Take a batch of records of one source, in order."""
         if batch.num_rows:

@@ -6,6 +6,7 @@ Where a daemon runs, its files are looked at once, right after its log was read;
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -156,16 +157,18 @@ def read_effective(paths: Sequence[str]) -> Surroundings | None:
     Raises:
         ConfigError: One cannot be read, or is none of these.
     """
-    parts = [_read_part(path) for path in paths]
-    return _merged(parts) if parts else None
+    # where a folder's files belong, a command line tells
+    folders = [path for path in paths if os.path.isdir(path) and not is_bundle(path)]
+    parts = {path: _read_part(path) for path in paths if path not in folders}
+    known = next((part for part in parts.values() if part.command_line is not None), None)
+    parts |= {path: _of_folder(path, Path(path), known) for path in folders}
+    return _merged([parts[path] for path in paths]) if parts else None
 
 
 def _read_part(name: str) -> Surroundings:
     path = Path(name)
     if is_bundle(name):
         return _of_bundle(name)
-    if path.is_dir():
-        return _of_folder(name, path)
     try:
         with path.open("rb") as stream:
             content = stream.read(LIMITS.given_bytes)
@@ -210,18 +213,18 @@ def _of_bundle(name: str) -> Surroundings:
     return around[0]
 
 
-def _of_folder(name: str, folder: Path) -> Surroundings:
-    files = copied_files(folder)
+def _of_folder(name: str, folder: Path, known: Surroundings | None) -> Surroundings:
     around = Surroundings(name)
     for inner in INSPECTED:
         try:
             told = read_docker_inspect((folder / inner).read_text("utf-8", "replace"))
         except OSError:
             continue
-        if told is not None:
-            around = replace(told, name=name)
-            break
+        known = told or known
+    if known is not None:
+        around = replace(known, name=name, config=None, files={}, not_read=())
     path = _config_path(around)
+    files = copied_files(folder, posixpath.dirname(path))
     found = files.read(path)
     if found.content is None:
         raise ConfigError(
@@ -305,12 +308,15 @@ def _loaded(around: Surroundings, seen_flags: str | None, missing: list[str]) ->
             f"{file.path}: it was changed after the daemon started, so what that loaded is not known"
         )
         return None
+    words = around.command_line or tuple(_words(seen_flags or ""))
     if around.program == "dockerd":
-        around = replace(around, command_line=None)  # what the engine says has its flags in it
+        around = replace(
+            around, command_line=None
+        )  # what it loaded, the engine says; where a setting is from, they
     try:
         config = effective_config(around)
-        if config is not None and around.command_line is None and seen_flags:
-            config = config.with_flags(_words(seen_flags))
+        if config is not None and around.command_line is None and words:
+            config = config.with_flags(words)
         return config
     except ConfigError as error:
         place = error.where or file.path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -184,6 +185,48 @@ class Chain:
         before = Counter(self._redactor.counts)
         batches = self._redactor.batches(raw)
         return self._maker.make(batches, self._redactor.counts - before, number)
+
+
+class Tail:
+    """Reads a log that is still written: each piece of it gives its records at once, whatever will follow.
+
+    The pieces come to what a `Chain` over the whole log gives.
+
+    Args:
+        source: Name of the log.
+        redactor: Replaces secrets.
+    """
+
+    def __init__(self, source: str, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._maker = Maker(None)
+        self._reader = RecordReader(source)
+
+    def read(self, data: bytes) -> Iterator[Piece]:
+        """Take the next bytes, as a rule whole lines."""
+        for batches in (self._reader.feed(data), self._reader.drain()):
+            yield from self._pieces(batches, self._redactor)
+
+    def finish(self) -> Iterator[Piece]:
+        """What was open, now that nothing more comes."""
+        yield from self._pieces(self._reader.finish(), self._redactor)
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is open."""
+        return self._reader.settled
+
+    def unfinished(self) -> list[Piece]:
+        """What `finish` would give now. Nothing ends by it, and a secret may get another number later."""
+        if self.settled:
+            return []
+        return list(self._pieces(deepcopy(self._reader).finish(), self._redactor.fresh()))
+
+    def _pieces(self, batches: Iterator[pa.RecordBatch], redactor: Redactor) -> Iterator[Piece]:
+        while together := list(islice(batches, TOGETHER)):
+            before = Counter(redactor.counts)
+            cleaned = redactor.batches(together)
+            yield self._maker.make(cleaned, redactor.counts - before, 0)
 
 
 @dataclass(frozen=True, slots=True)

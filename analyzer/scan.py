@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from threading import RLock
 from typing import Any
@@ -21,6 +23,7 @@ from analyzer.reading import Piece, Sink, read_pieces
 from analyzer.records import read_batches
 from analyzer.redaction import Redactor
 from analyzer.sources import Source
+from analyzer.tables.copying import copy_state
 from analyzer.tables.coverage import CoverageBuilder, DaemonLocator
 from analyzer.tables.daemons import DaemonsBuilder
 from analyzer.tables.exchanges import Gap
@@ -72,17 +75,20 @@ class Scan:
     Args:
         source: The source.
         first_record: Number of its first record.
+        most_spans: Spans kept in memory, others wait in a file; None for as many as are fast.
     """
 
-    def __init__(self, source: Source, first_record: int = 0) -> None:
+    def __init__(self, source: Source, first_record: int = 0, *, most_spans: int | None = None) -> None:
         self.source = source
         self.first_record = first_record
         self.records = self.lines_read = 0
+        self.lost: str | None = source.lost
+        """What of the log was lost on its way; of one that is followed this may come late."""
         self.lines = LineIndex()
         self.written: list[Any] = []
         """What a sink said of each segment."""
         self._daemons, self._coverage = DaemonsBuilder(), CoverageBuilder()
-        self._tally = SpanTally()
+        self._tally = SpanTally(most_spans)
         self._counting = RLock()
         self._requests = RequestsBuilder()
         self._workers, self._networks, self._problems = WorkersBuilder(), NetworksBuilder(), ProblemsBuilder()
@@ -106,6 +112,36 @@ class Scan:
         self._last = piece.last or self._last
         if piece.written is not None:
             self.written.append(piece.written)
+
+    def snapshot(self, rest: Iterable[Piece] = ()) -> Scan:
+        """What this scan would be if the log ended here. It goes on by itself, and neither sees the other any more.
+
+        Args:
+            rest: Pieces that were not taken, since what follows may change them.
+        """
+        copied = Scan(self.source, self.first_record)
+        copied.records, copied.lines_read, copied.lost = self.records, self.lines_read, self.lost
+        copied.lines, copied.written = self.lines.so_far(), list(self.written)
+        copied._redactions, copied._last = Counter(self._redactions), self._last
+        parts = ("_daemons", "_coverage", "_tally", "_requests", "_workers", "_networks", "_problems")
+        # in one go: what several of them hold stays one thing
+        vars(copied).update(copy_state({name: getattr(self, name) for name in parts}, {}))
+        rest = list(rest)
+        if rest:
+            copied.lines = deepcopy(copied.lines)
+        for piece in rest:
+            copied.take(piece)
+        return copied
+
+    @property
+    def noted_gaps(self) -> frozenset[tuple[str, int]]:
+        """Reason and record of what is surely missing, whatever may still follow; asked before the requests."""
+        return frozenset((gap.reason, gap.record) for gap in self._requests.gaps)
+
+    @property
+    def starts_running(self) -> dict[str | None, int]:
+        """The first record of the start that is running now, by stream; asked before the requests."""
+        return self._requests.running
 
     @cached_property
     def daemons(self) -> pa.Table:
@@ -157,12 +193,12 @@ class Scan:
     def gaps(self) -> list[Gap]:
         """What is seen to be missing."""
         gaps = self.requests.gaps
-        if self.source.damaged and self._last is not None:
+        reason = f"the file is damaged: {self.source.damaged}" if self.source.damaged else None
+        if self.lost:
+            reason = f"a part of the log is lost: {self.lost}"
+        if reason and self._last is not None:
             record, line, stream = self._last
-            gaps = [
-                *gaps,
-                Gap(f"the file is damaged: {self.source.damaged}", record, line, self.source.name, stream),
-            ]
+            gaps = [*gaps, Gap(reason, record, line, self.source.name, stream)]
         return gaps
 
     @property
@@ -176,9 +212,19 @@ class Scan:
         return self._version("buildkitd")
 
     @property
+    def earliest(self) -> datetime | None:
+        """The earliest time of its records (UTC); None without one."""
+        return self._tally.earliest
+
+    @property
+    def latest(self) -> datetime | None:
+        """The latest time of its records (UTC); None without one."""
+        return self._tally.latest
+
+    @property
     def day(self) -> str | None:
         """The day (UTC) of its first span with a time, as ``2026-11-24``; None without one."""
-        start = self._tally.earliest
+        start = self.earliest
         return None if start is None else start.strftime("%Y-%m-%d")
 
     def coverage(self, gaps: Iterable[Gap] = ()) -> pa.Table:
@@ -190,7 +236,7 @@ class Scan:
             self.daemons,
             self.requests.starts,
             [*self.gaps, *gaps],
-            {self.source.name: self._redactions.total()},
+            {self.source.name: self._redactions.total() + self.source.redactions},
         )
 
     def info(self, coverage: pa.Table) -> SourceInfo:
@@ -202,7 +248,7 @@ class Scan:
             self.lines_read,
             self.version,
             _summarise(coverage.to_pylist()),
-            self.source.damaged,
+            self.lost or self.source.damaged,
             f"dockerd {docker}" if docker else None,
         )
 

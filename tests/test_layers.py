@@ -14,17 +14,22 @@ SHARED = {"errors", "limits", "redaction", "secretforms"}
 
 FACADE = {
     "api",
+    "beside",
     "cluster",
+    "collecting",
     "exporting",
     "fleet",
     "judging",
     "lineindex",
+    "looking",
     "memory",
     "parcels",
     "reading",
     "relations",
     "scan",
     "scheduler",
+    "testing",
+    "watching",
     "workers",
 }
 """The library's face: above the layers, below the command line only."""

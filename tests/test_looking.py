@@ -292,3 +292,32 @@ def test_what_was_not_read_is_part_of_the_coverage(source: Source) -> None:
         "/etc/buildkit/buildkitd.toml: no",
         "builder:web: it does not say which configuration the daemon loaded",
     ]
+
+
+def test_a_link_that_leads_out_of_a_copy_is_not_followed(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "mine.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    ca = folder / "certs/mirror.example.com/ca.pem"
+    ca.unlink()
+    ca.symlink_to(tmp_path / "mine.pem")
+    around = read_effective([str(folder)])
+    assert around is not None
+    assert around.files[f"{CERTS}/ca.pem"].exists is None
+
+
+def test_a_copy_of_a_rootless_folder_lies_where_the_daemon_looks(tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    config = "[registry.'m']\nca = ['/home/user/.config/buildkit/certs/m/ca.pem']\n"
+    (tmp_path / "copy/buildkitd.toml").write_text(config)
+    container = {
+        "Id": "1",
+        "Path": "rootlesskit",
+        "Args": ["buildkitd"],
+        "Name": "/x",
+        "Config": {"User": "1000"},
+    }
+    (tmp_path / "inspect.json").write_text(json.dumps([container]))
+    around = read_effective([str(tmp_path / "copy"), str(tmp_path / "inspect.json")])
+    assert around is not None
+    assert around.config is not None
+    assert around.config.path == "/home/user/.config/buildkit/buildkitd.toml"
+    assert around.files["/home/user/.config/buildkit/certs/m/ca.pem"].exists is False

@@ -9,6 +9,8 @@ import pyarrow as pa
 from analyzer.tables.schema import Column, TableSpec
 from analyzer.tables.spool import Rows
 
+_TIME = pa.timestamp("us", tz="UTC")
+
 CONTEXT = TableSpec(
     name="context",
     row="the check: always one row",
@@ -18,6 +20,8 @@ CONTEXT = TableSpec(
         Column("trace_given", pa.bool_(), "an exported trace stands beside the log"),
         Column("require_proof", pa.bool_(), "passes by inference do not count"),
         Column("buildkit_version", pa.string(), "the version, where it is known"),
+        Column("log_start", _TIME, "the earliest time in the log; null where it has none"),
+        Column("log_end", _TIME, "the latest time in the log; null where it has none"),
     ),
 )
 
@@ -69,7 +73,8 @@ def complete(
             pa.string(), 1, [_bits(False), pa.py_buffer(bytes(8)), pa.py_buffer(b"")]
         )
         columns = [pa.Array.from_buffers(pa.bool_(), 1, [None, _bits(flag)]) for flag in flags]
-        whole["context"] = pa.Table.from_arrays([*columns, version], schema=CONTEXT.schema)
+        times = [pa.nulls(1, _TIME), pa.nulls(1, _TIME)]
+        whole["context"] = pa.Table.from_arrays([*columns, version, *times], schema=CONTEXT.schema)
     return whole
 
 

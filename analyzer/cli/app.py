@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from analyzer.cli import check, collect, explain, export, lint, query, rules, show, spans
+from analyzer.cli import check, collect, explain, export, lint, query, rules, show, spans, watch
 
 
 def build_command() -> Any:
@@ -22,7 +22,13 @@ def _app() -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for module, name in ((check, "check"), (show, "show"), (spans, "spans"), (query, "query")):
         app.command(name)(module.run)
-    for module, name in ((export, "export"), (collect, "collect"), (explain, "explain"), (lint, "lint")):
+    for module, name in (
+        (export, "export"),
+        (collect, "collect"),
+        (watch, "watch"),
+        (explain, "explain"),
+        (lint, "lint"),
+    ):
         app.command(name)(module.run)
     app.add_typer(rules.build_app(), name="rules")
     return app

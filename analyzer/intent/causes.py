@@ -46,6 +46,7 @@ ANEW: Final = (
     "Create the builder anew: docker buildx rm, then docker buildx create --buildkitd-config FILE; "
     "or start the daemon with the file that is meant."
 )
+RESTART: Final = "Say it in daemon.json, and restart the engine."
 TAKE_OUT: Final = "Take it out of the daemon's flags, or say that it is meant: --daemon-flags."
 _NETWORK_HOST: Final = "network.host"
 _BUILDER_FILE: Final = "/etc/buildkit/buildkitd.toml"
@@ -117,7 +118,7 @@ class Causes:
             return Judged(path, meant, given, "flag", False, why, fix)
         if meant is not None and (not self._from_file or self._effective.kind != self._intended.kind):
             return self._without_file(path, meant, given)
-        return Judged(path, meant, given, "edited", False, self._edited(meant, given), ANEW)
+        return Judged(path, meant, given, "edited", False, self._edited(meant, given), self._anew)
 
     def misread(self, path: Path) -> bool:
         """Whether the loaded file states a setting in a case that its daemon does not read."""
@@ -202,7 +203,11 @@ class Causes:
             fix = f"Start it with --config {_BUILDER_FILE}, or put the file at {file}."
             return Judged(path, meant, given, "ignored-by-driver", False, why, fix)
         why = f"{file} says nothing: it is empty, or was not there, which the daemon takes for the same"
-        return Judged(path, meant, given, "not-loaded", False, why, ANEW)
+        return Judged(path, meant, given, "not-loaded", False, why, self._anew)
+
+    @property
+    def _anew(self) -> str:
+        return RESTART if self._effective.kind == "dockerd" else ANEW
 
     def _edited(self, meant: Setting | None, given: Setting | None) -> str:
         if self._driver in COPYING_DRIVERS:

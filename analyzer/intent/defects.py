@@ -1,8 +1,8 @@
 """What can be wrong with a certificate file, in the words that people and rules read.
 
 What BuildKit does with each was read in ``util/resolver/resolver.go`` (loadTLSConfig, v0.32.2) and
-``cmd/buildkitd/main.go`` (serverCredentials, v0.9.3 and v0.32.2), and in Go's ``crypto/tls`` (X509KeyPair) and ``crypto/x509``
-(AppendCertsFromPEM, Verify).
+``cmd/buildkitd/main.go`` (serverCredentials, v0.9.3 and v0.32.2), and in Go's ``crypto/tls`` (X509KeyPair) and
+``crypto/x509`` (AppendCertsFromPEM, Verify).
 """
 
 from __future__ import annotations

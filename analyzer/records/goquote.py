@@ -49,7 +49,9 @@ def _meaning(match: re.Match[bytes]) -> bytes:
 
 
 _BARE = re.compile(r"[A-Za-z0-9\-._/@^+]*")
-_SHORT = {ord(meaning.decode()): "\\" + escape.decode() for escape, meaning in _SIMPLE.items() if escape != b"'"}
+_SHORT = {
+    ord(meaning.decode()): "\\" + escape.decode() for escape, meaning in _SIMPLE.items() if escape != b"'"
+}
 
 
 def quote(text: str) -> str:

@@ -75,6 +75,24 @@ class RecordReader:
             if self._size >= self._wanted:
                 yield from self._drain()
 
+    @property
+    def settled(self) -> bool:
+        """Whether every byte that came is in a record that was given out."""
+        return self._framer.idle and not any(self._waiting)
+
+    def drain(self) -> Iterator[pa.RecordBatch]:
+        """Gives all records that are surely whole. What is open, a block or half a line, waits for what follows it."""
+        data = b"".join(self._waiting)
+        end = data.rfind(b"\n") + 1
+        if not end:
+            return
+        cut = self._last_record_start(data[:end])
+        if cut:
+            yield from self._read(data[:cut], before_record=True)
+        self._framer.feed(data[cut:end])
+        yield from self._flush()
+        self._keep(data[end:])
+
     def pause(self) -> Iterator[pa.RecordBatch]:
         """Gives the remaining batches of an input that ends before a record which another reader reads."""
         data = b"".join(self._waiting)
@@ -113,7 +131,9 @@ class RecordReader:
             else:
                 self._framer.feed(data[:end])
                 yield from self._flush()
-        rest = data[end:]
+        self._keep(data[end:])
+
+    def _keep(self, rest: bytes) -> None:
         self._waiting, self._size = [rest], len(rest)
         # What is left over must not be joined and searched anew for every small piece that is fed.
         self._wanted = len(rest) + self._chunk_bytes

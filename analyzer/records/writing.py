@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from analyzer.records.goquote import quote
 from analyzer.records.wrappers import unwrap
 
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = {"trace_id": "traceID", "span_id": "spanID", "span": "span", "error": "error"}
 
 
@@ -26,7 +27,7 @@ def rewrite_record(raw: bytes, row: Mapping[str, Any]) -> bytes:
 
     Args:
         raw: Its lines as the log has them.
-        row: Its row of the table `records`, changed.
+        row: Its row of the table `records`, changed; its time in nanoseconds since 1970.
 
     Returns:
         Its lines, with the prefixes and line ends that they had.
@@ -59,11 +60,10 @@ def print_record(row: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={quote(value)}" for key, value in parts)
 
 
-def _stamp(moment: Any) -> str:
+def _stamp(value: int) -> str:
     """A time as RFC 3339 in UTC, with a fraction only where it has one."""
-    value = int(moment.value) if hasattr(moment, "value") else int(moment.timestamp() * 1_000_000) * 1000
     seconds, rest = divmod(value, 1_000_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{rest:09d}Z" if rest else f"{text}Z"
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from analyzer.errors import SourceError
 from analyzer.sources.engine import connect
+from analyzer.sources.following import FollowedFile
 from analyzer.sources.local import Copy, LocalFile
 from analyzer.sources.localfiles import LocalFiles
 from analyzer.sources.model import Source
@@ -82,13 +83,39 @@ def open_dockerd(log: str = "") -> Source:
     return replace(source, surroundings=_surroundings(called, process), files=LocalFiles())
 
 
+def follow_dockerd(log: str = "") -> FollowedFile:
+    """Follow the log of the engine.
+
+    Args:
+        log: Its log, where it is not found by itself.
+
+    Raises:
+        SourceError: It is in the journal, or cannot be followed.
+    """
+    called = DOCKERD + log
+    process = _process()
+    path = Path(log) if log else _log_file(process)
+    if path is None:
+        raise SourceError(
+            "the engine writes no file that can be followed",
+            where=called,
+            hint=f"journalctl --follow --unit {UNIT} --output short-iso-precise | buildkit-analyzer watch -",
+        )
+    follower = FollowedFile(path)
+    follower.name = called
+    follower.surroundings = _surroundings(called, process)
+    return follower
+
+
 def _log(process: Process | None, called: str) -> Source:
+    path = _log_file(process)
+    return LocalFile(path, called).source() if path is not None else _journal(called)
+
+
+def _log_file(process: Process | None) -> Path | None:
     if process is not None and process.log is not None:
-        return LocalFile(process.log, called).source()
-    for name in _LOGS:
-        if os.path.isfile(name):
-            return LocalFile(Path(name), called).source()
-    return _journal(called)
+        return process.log
+    return next((Path(name) for name in _LOGS if os.path.isfile(name)), None)
 
 
 def _journal(called: str) -> Source:

@@ -26,6 +26,10 @@ _READ_BYTES: Final = 1 << 16
 Json = dict[str, Any]
 
 
+class RefusedError(SourceError):
+    """The engine answers, and says no."""
+
+
 class EngineLostError(Exception):
     """The connection to the engine broke while something was read."""
 
@@ -164,7 +168,7 @@ class Engine:
             yield
         except docker.errors.APIError as error:
             said = str(error.explanation or error.response.reason if error.response is not None else error)
-            raise SourceError(
+            raise RefusedError(
                 f"the Docker Engine refuses: {reason(Exception(said))}",
                 where=shown_name(what or self.where),
                 hint=_hint_of_refusal(said),
@@ -303,8 +307,15 @@ def _unanswered(where: str, error: BaseException) -> SourceError:
             where=where,
             hint="is dockerd running? DOCKER_HOST and docker context name another one",
         )
+    said = (
+        reason(cause)
+        if cause
+        else "it broke the connection off"
+        if "aborted" in str(error)
+        else reason(error)
+    )
     return SourceError(
-        f"the Docker Engine does not answer: {reason(cause or error)}",
+        f"the Docker Engine does not answer: {said}",
         where=where,
         hint="try docker version; DOCKER_HOST and docker context name another engine",
     )

@@ -10,7 +10,7 @@ from typing import Final
 from analyzer.errors import SourceError
 from analyzer.sources.containerfiles import ContainerFiles
 from analyzer.sources.containers import BUILDER, CONTAINER, find_nodes, inspect_container, surroundings_of
-from analyzer.sources.engine import EngineLostError, connect
+from analyzer.sources.engine import EngineLostError, RefusedError, connect
 from analyzer.sources.frames import FrameError, Lines
 from analyzer.sources.nodes import CONTAINER_DRIVER, builder_in_use
 from analyzer.sources.surroundings import Files, Surroundings
@@ -38,7 +38,7 @@ class FollowedContainer:
 
     Attributes:
         name: What reports call it.
-        surroundings: What is known of the daemon beside its log.
+        surroundings: What is known of the daemon beside its log; another one once the container was started anew.
         files: The files in the container.
         ended: Why nothing more will come; None while it may.
         broken: What was lost on the way; None if nothing was.
@@ -58,6 +58,9 @@ class FollowedContainer:
         state = inspect_container(self._engine, container, called)
         self._identity = str(state["Id"])
         self._tty = bool((state.get("Config") or {}).get("Tty"))
+        with self._engine.log(self._identity, tail=1):
+            pass  # a log that the engine does not give is told at once
+        self._driver = driver
         self.surroundings: Surroundings | None = surroundings_of(self._engine, state, called, driver)
         self.files: Files = ContainerFiles(self._engine, self._identity)
         self._pieces: queue.Queue[bytes | None] = queue.Queue(_WAITING)
@@ -109,6 +112,10 @@ class FollowedContainer:
             try:
                 self._read_once()
                 state = self._engine.inspect(self._identity)
+            except RefusedError as error:
+                if self._engine.inspect(self._identity) is None:
+                    return "the container was removed", None
+                return "its log is not given any more", error.what
             except (EngineLostError, SourceError) as error:
                 gone_since = gone_since or time.monotonic()
                 if time.monotonic() - gone_since > LOST_SECONDS:
@@ -124,6 +131,16 @@ class FollowedContainer:
             self._closing.wait(_PAUSE)
         return "it is not followed any more", None
 
+    def _note_start(self) -> None:
+        """A container that was started anew may have read another configuration."""
+        state = self._engine.inspect(self._identity)
+        if state is None:
+            return
+        around = surroundings_of(self._engine, state, self.name, self._driver)
+        if around != self.surroundings:
+            self.files = ContainerFiles(self._engine, self._identity)
+            self.surroundings = around
+
     def _reconnect(self) -> None:
         try:
             engine = connect(self._endpoint)
@@ -135,7 +152,7 @@ class FollowedContainer:
     def _read_once(self) -> None:
         """Read the stream from where the last one ended to its end: the container stopped, or the engine did."""
         lines = Lines(tty=self._tty)
-        skip, before = self._again, self._last
+        skip, before, begun = self._again, self._last, False
         since = _seconds(before) if before else None
         with self._engine.log(self._identity, since=since, follow=True) as pieces:
             for piece in pieces:
@@ -146,6 +163,9 @@ class FollowedContainer:
                         skip -= 1
                         continue
                     fresh.append(line)
+                if fresh and not begun:
+                    begun = True
+                    self._note_start()
                 self._note(fresh)
                 if fresh and not self._put(b"".join(fresh)):
                     return

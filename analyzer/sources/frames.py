@@ -91,16 +91,19 @@ class Lines:
         return lines
 
     def _take(self, stream: int, payload: bytes) -> list[bytes]:
+        stamp = _STAMP.match(payload)
+        part = len(payload) - (stamp.end() if stamp else 0)
         begun = self._open.pop(stream, None)
         if begun is not None:
-            stamp = _STAMP.match(payload)
             begun += payload[stamp.end() :] if stamp else payload
             payload = bytes(begun)
-        if not payload.endswith(b"\n"):
-            if payload:
-                self._open[stream] = bytearray(payload)
-            return []
-        return [self._note(payload)]
+        if payload.endswith(b"\n"):
+            return [self._note(payload)]
+        if part < PART_BYTES:
+            # the logging driver `local` drops the end of a line that was cut into parts (v20.10)
+            return [self._note(payload + b"\n")] if payload else []
+        self._open[stream] = bytearray(payload)
+        return []
 
     def _note(self, line: bytes) -> bytes:
         stamp = _STAMP.match(line)

@@ -62,25 +62,25 @@ class LocalFiles:
         return sorted(found, key=lambda one: one.path)
 
 
-def copied_files(folder: Path) -> LocalFiles:
-    """Files that were copied out of a container.
+def copied_files(folder: Path, config_folder: str = CONFIG_FOLDER) -> LocalFiles:
+    """Files that were copied out of a container. Links that lead out of the copy are not followed.
 
     Args:
-        folder: A copy of ``/etc/buildkit``, or of more, with ``etc/buildkit`` in it.
+        folder: A copy of the daemon's folder of configuration, or of more, with that folder at its own path in it.
+        config_folder: The daemon's folder of configuration.
     """
-    whole = folder / CONFIG_FOLDER.strip("/")
-    whole_is_there = whole.is_dir()
+    whole = (folder / config_folder.strip("/")).is_dir()
+    root = folder.resolve()
 
     def place(path: str) -> Path | None:
         parts = posixpath.normpath(path)
         if not parts.startswith("/") or "\0" in parts:
             return None
-        if whole_is_there:
-            inner = folder / parts.lstrip("/")
-            # of what lies elsewhere nothing is known unless it was copied too
-            return inner if parts.startswith(f"{CONFIG_FOLDER}/") or inner.exists() else None
-        if parts == CONFIG_FOLDER or parts.startswith(f"{CONFIG_FOLDER}/"):
-            return folder / parts.removeprefix(CONFIG_FOLDER).lstrip("/")
-        return None
+        inner = folder / (parts.lstrip("/") if whole else posixpath.relpath(parts, config_folder))
+        below = parts == config_folder or parts.startswith(f"{config_folder}/")
+        if not inner.resolve().is_relative_to(root):
+            return None
+        # of what lies elsewhere nothing is known unless it was copied too
+        return inner if below or (whole and inner.exists()) else None
 
     return LocalFiles(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,12 @@ class Digests:
     def __init__(self) -> None:
         self._young: set[str] = set()
         self._old = np.zeros(0, np.uint64)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Digests:
+        copied = Digests()
+        # what is old is replaced and never changed
+        copied._young, copied._old = set(self._young), self._old
+        return copied
 
     def add(self, text: str) -> None:
         """Put a text in."""

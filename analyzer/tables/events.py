@@ -112,6 +112,9 @@ class Event:
     error: str | None
     fields: dict[str, str]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Event:
+        return self  # what was logged does not change
+
 
 @dataclass(frozen=True, slots=True)
 class EventColumns:

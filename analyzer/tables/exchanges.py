@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 from analyzer.tables.events import WANTED, Event
 from analyzer.tables.failures import read_failure
@@ -71,6 +73,9 @@ class Exchange:
     """Nothing more is expected: it was answered, failed, or was given up for another host."""
     settled: bool = False
     """Nothing will change it any more: it can leave for the table."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Exchange:
+        return Exchange(*_FIELDS(self))  # nothing in it changes by itself
 
     @property
     def good(self) -> bool:
@@ -138,6 +143,9 @@ class Exchange:
             self.name_host(url, "the error names the URL")
 
 
+_FIELDS = attrgetter(*(one.name for one in fields(Exchange)))
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Something that is seen to be missing: why, and the record that shows it."""
@@ -147,6 +155,9 @@ class Gap:
     line: int
     source: str
     stream: str | None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Gap:
+        return self
 
 
 OBJECT_REACH = 2 * REACH

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
 from analyzer.tables.schema import TableSpec
 from analyzer.tables.spool import Rows, Spool
 
-_TOGETHER = 1 << 12
+_TOGETHER = 1 << 10
 """Rows made columns at once."""
 
 
@@ -23,6 +24,12 @@ class Gatherer:
         self._spec = spec
         self._waiting: list[Mapping[str, Any]] = []
         self._spool = Spool(spec.schema)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Gatherer:
+        copied = Gatherer(self._spec)
+        # rows do not change any more
+        copied._waiting, copied._spool = list(self._waiting), deepcopy(self._spool, memo)
+        return copied
 
     def take(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take rows; a column that a row does not name is null there."""

@@ -7,7 +7,8 @@ these nothing is left to find out but the object and the place of the host, whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,12 @@ class Given:
     failures: tuple[Any, ...] = ()
     columns: pa.RecordBatch | None = field(default=None, repr=False)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Given:
+        return Given(*_FIELDS(self))
+
+
+_FIELDS = attrgetter(*(one.name for one in fields(Given)))
+
 
 @dataclass(frozen=True, slots=True)
 class GivenColumns:
@@ -142,6 +149,8 @@ class GivenColumns:
     def build(self) -> list[Given]:
         """Each of them."""
         column = {name: self.columns.column(name) for name in self.columns.schema.names}
+        # many requests say the same, and wait long: equal texts are one
+        known: dict[str | None, str | None] = {}
         texts = (
             "source",
             "stream",
@@ -166,7 +175,7 @@ class GivenColumns:
                 self.announced.tolist(),
                 column["record"].to_pylist(),
                 column["line"].to_pylist(),
-                *(strings_of(column[name]) for name in texts),
+                *([known.setdefault(text, text) for text in strings_of(column[name])] for name in texts),
                 column["status_code"].to_pylist(),
             )
         )

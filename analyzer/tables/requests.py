@@ -183,6 +183,16 @@ class RequestsBuilder:
         self._spool = Spool(OBSERVED)
         self._sweep_at = REACH
 
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """What is seen to be missing so far, whatever may still follow."""
+        return self._window.gaps
+
+    @property
+    def running(self) -> dict[str | None, int]:
+        """The first event of the start that is running now, by stream."""
+        return {stream: run.start.first_record for (_, stream), run in self._running.items()}
+
     def update(self, batch: pa.RecordBatch) -> None:
         """Take a batch of records."""
         self.take(pick_events(batch))
@@ -250,6 +260,9 @@ class RequestsBuilder:
         for exchange in self._window.release():
             self.starts[exchange.epoch].note(exchange)
             self._settled.append(exchange)
+            if len(self._settled) >= 2 * _TOGETHER:
+                self._spool.append(_observed(self._settled))
+                self._settled = []
         if len(self._settled) >= _TOGETHER or everything:
             self._spool.append(_observed(self._settled))
             self._settled = []
@@ -267,7 +280,11 @@ def _observed(settled: Sequence[Exchange | Given]) -> pa.Table:
     for one in settled:
         if isinstance(one, Given) and not one.failures:
             given.setdefault(id(one.columns), []).append(one)
-    tables += [pa.Table.from_batches([_completed(some)]) for some in given.values()]
+    alike: dict[pa.Schema, list[Given]] = {}
+    for some in given.values():
+        assert some[0].columns is not None
+        alike.setdefault(some[0].columns.schema, []).extend(some)
+    tables += [pa.Table.from_batches([_completed(some)]) for some in alike.values()]
     return pa.concat_tables(tables).sort_by("record").combine_chunks()
 
 
@@ -292,10 +309,16 @@ _COUNTED = ("object", "position", "doubtful", "epoch")
 
 
 def _completed(given: Sequence[Given]) -> pa.RecordBatch:
-    """Given requests of one batch: what was known of them, and what was found out."""
-    known = given[0].columns
-    assert known is not None
-    known = known.take(pa.array([one.row for one in given], pa.int64()))
+    """Given requests of one shape: what was known of them, and what was found out."""
+    batches = {id(one.columns): one.columns for one in given}
+    starts, rows = {}, 0
+    for key, batch in batches.items():
+        assert batch is not None
+        starts[key], rows = rows, rows + batch.num_rows
+    whole = pa.Table.from_batches(list(batches.values()))
+    # a log that came in many small pieces has as many batches
+    [known] = whole.unify_dictionaries().combine_chunks().to_batches()
+    known = known.take(pa.array([starts[id(one.columns)] + one.row for one in given], pa.int64()))
     columns = {name: known.column(name) for name in known.schema.names}
     for name in _COUNTED:
         columns[name] = pa.array(list(map(attrgetter(name), given)), OBSERVED.field(name).type)

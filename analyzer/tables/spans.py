@@ -8,6 +8,7 @@ and no trace; they are rows without a trace ID.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -56,7 +57,7 @@ FOLD = (
 _FOLD_ABOVE = 1 << 15
 """Rows not yet folded together; below, folding costs more than it saves."""
 _SPILL_ABOVE = 1 << 17
-"""Rows kept in memory; beyond, those of spans that went quiet go to a file."""
+"""Rows kept in memory, where nothing else is said."""
 
 _COUNTED = pa.schema(
     [
@@ -110,9 +111,14 @@ class SpanTally:
     """Counts records by daemon, trace, span ID and span name.
 
     Memory does not grow with the log: of many spans, those that went quiet wait in a file.
+
+    Args:
+        most: Rows kept in memory; beyond, those of spans that went quiet go to a file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self._most = _SPILL_ABOVE if most is None else most
+        self._fold_above = min(_FOLD_ABOVE, self._most // 4)
         self._folded = _COUNTED.empty_table()
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
@@ -120,6 +126,17 @@ class SpanTally:
         self._rows: Rows | None = None
         self.earliest: datetime | None = None
         """The earliest time of a record."""
+        self.latest: datetime | None = None
+        """The latest time of a record."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SpanTally:
+        copied = SpanTally(self._most)
+        # tables are replaced and never changed
+        copied._folded, copied._pending = self._folded, list(self._pending)
+        copied._pending_rows, copied._rows = self._pending_rows, self._rows
+        copied._quiet = deepcopy(self._quiet, memo)
+        copied.earliest, copied.latest = self.earliest, self.latest
+        return copied
 
     def add(self, batch: pa.RecordBatch, owner: pa.Array) -> None:
         """Count a batch.
@@ -154,14 +171,19 @@ class SpanTally:
         return self._rows
 
     def _append(self, counts: pa.Table) -> None:
-        start = pc.min(counts.column("start")).cast(pa.timestamp("us", "UTC"), safe=False).as_py()
+        start, end = (
+            how(counts.column(name)).cast(pa.timestamp("us", "UTC"), safe=False).as_py()
+            for how, name in ((pc.min, "start"), (pc.max, "end"))
+        )
         if start is not None and (self.earliest is None or start < self.earliest):
             self.earliest = start
+        if end is not None and (self.latest is None or end > self.latest):
+            self.latest = end
         self._pending.append(counts)
         self._pending_rows += counts.num_rows
-        if self._pending_rows > max(_FOLD_ABOVE, self._folded.num_rows // 2):
+        if self._pending_rows > max(self._fold_above, self._folded.num_rows // 2):
             self._fold()
-            if self._folded.num_rows > _SPILL_ABOVE:
+            if self._folded.num_rows > self._most:
                 self._spill()
 
     def _fold(self) -> None:

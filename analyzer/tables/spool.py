@@ -1,7 +1,9 @@
 """Rows that may be more than memory holds: in memory while few, in a private temporary file beyond a limit.
 
 The file is an Arrow IPC file compressed with LZ4: half the processor time of Parquet to write and a fifth to
-read, at a third more space (measured on a million rows of ``requests``), and it is read once or twice only.
+read, at a third more space (measured on a million rows of ``requests``), and it is read once or twice only. What has
+been written of it can be read before it is finished: up to its footer it is a stream behind eight bytes (Arrow's
+``docs/source/format/Columnar.rst``, "IPC File Format").
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -30,9 +32,15 @@ _LOOSE_ROWS = 1 << 13
 _LOOSE = 64
 """Batches that wait before they are made one: each may hold on to a whole chunk of a log."""
 
+_STREAM_AT = 8
+"""Where in a file of Arrow's the stream begins: behind ``ARROW1`` and two bytes that fill up."""
+
 
 class Spool:
     """Takes rows, batch by batch, and keeps them in order.
+
+    A deep copy shares the rows taken so far, those in a file too, and goes on by itself; neither sees what the other
+    takes.
 
     Args:
         schema: Schema of the rows.
@@ -45,7 +53,17 @@ class Spool:
         self._loose: list[pa.RecordBatch] = []
         self._kept: list[pa.RecordBatch] = []
         self._rows = self._kept_bytes = self._loose_rows = 0
+        self._earlier: list[_Written] = []
         self._file: _File | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Spool:
+        copied = Spool(self._schema, memory_bytes=self._memory_bytes)
+        copied._loose, copied._kept = list(self._loose), list(self._kept)
+        copied._rows, copied._kept_bytes, copied._loose_rows = self._rows, self._kept_bytes, self._loose_rows
+        copied._earlier = list(self._earlier)
+        if self._file is not None:
+            copied._earlier.append(self._file.so_far())
+        return copied
 
     def append(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Take rows of the schema of this spool.
@@ -73,10 +91,10 @@ class Spool:
         self._tidy()
         if self._file is None:
             kept, self._kept = self._kept, []
-            return Rows(self._schema, self._rows, kept, None)
+            return Rows(self._schema, self._rows, kept, self._earlier)
         self._write(everything=True)
         self._file.finish()
-        return Rows(self._schema, self._rows, [], self._file)
+        return Rows(self._schema, self._rows, [], [*self._earlier, self._file])
 
     def _tidy(self) -> None:
         """Make one batch of those that wait, with buffers of its own; write what has become too much."""
@@ -126,25 +144,34 @@ class Rows:
     """
 
     def __init__(
-        self, schema: pa.Schema, num_rows: int, kept: Sequence[pa.RecordBatch], file: _File | None
+        self,
+        schema: pa.Schema,
+        num_rows: int,
+        kept: Sequence[pa.RecordBatch],
+        files: Sequence[_Written] = (),
     ) -> None:
         self.schema = schema
         self.num_rows = num_rows
-        self.in_memory = file is None
+        self.in_memory = not files
         self._kept = list(kept)
-        self._file = file
+        self._files = list(files)
 
     @classmethod
     def of(cls, table: pa.Table) -> Rows:
         """A table in memory as rows."""
-        return cls(table.schema, table.num_rows, table.to_batches(), None)
+        return cls(table.schema, table.num_rows, table.to_batches())
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows in order, a batch at a time."""
-        if self._file is None:
-            yield from self._kept
-        else:
-            yield from (_decoded(batch, self.schema) for batch in self._file.read())
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in order, a batch at a time.
+
+        Args:
+            columns: Only these, in the order of the schema.
+        """
+        schema = self.schema if columns is None else pa.schema([self.schema.field(one) for one in columns])
+        for file in self._files:
+            yield from (_decoded(batch, schema) for batch in file.read(columns))
+        for batch in self._kept:
+            yield batch if columns is None else batch.select(columns)
 
     def table(self) -> pa.Table:
         """All rows, loaded."""
@@ -158,30 +185,43 @@ class Rows:
         Args:
             coarse_times: Cut the nanoseconds off the times of rows in a file.
         """
-        if self._file is None:
+        if self.in_memory:
             return self.table()
         from analyzer.tables.spooled import Spooled
 
-        file = self._file
-        schema = _coarse(file.schema) if coarse_times else file.schema
+        files, kept = self._files, self._kept
+        schema = _plain(self.schema)
+        schema = _coarse(schema) if coarse_times else schema
 
         def read(columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
             asked = pa.schema([schema.field(name) for name in columns])
-            return (cast_batch(batch, asked) for batch in file.read(columns))
+            for file in files:
+                yield from (cast_batch(batch, asked) for batch in file.read(columns))
+            yield from (cast_batch(batch.select(columns), asked) for batch in kept)
 
         return Spooled(schema, read)
 
     def close(self) -> None:
         """Let go of the rows, and remove the temporary file."""
         self._kept = []
-        if self._file is not None:
-            self._file.remove()
+        for file in self._files:
+            file.remove()
 
     def __enter__(self) -> Rows:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Written(Protocol):
+    """Batches in a file."""
+
+    def read(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows; of some columns only, which must be in the order of the schema."""
+
+    def remove(self) -> object:
+        """Remove the file, if nobody else needs it."""
 
 
 class _File:
@@ -191,12 +231,11 @@ class _File:
         with told_of("nothing can be kept aside"):
             folder = tempfile.mkdtemp(prefix="buildkit-analyzer-")
             # a forked process ends too, and must not take the file of its parent along
-            self.remove = weakref.finalize(self, _remove, folder, os.getpid())
+            self._remove = weakref.finalize(self, _remove, folder, os.getpid())
             self.path = Path(folder) / "rows.arrow"
             # a batch of another dictionary does not fit into the file format: texts are written as texts
-            self.schema = pa.schema(
-                [pa.field(field.name, plain_type(field.type), field.nullable) for field in schema]
-            )
+            self.schema = _plain(schema)
+            self.written = 0
             descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             self._stream = os.fdopen(descriptor, "wb")
             self._writer = pa.ipc.new_file(
@@ -206,6 +245,16 @@ class _File:
     def write(self, batch: pa.RecordBatch) -> None:
         with told_of("rows cannot be kept aside"):
             self._writer.write_batch(_encoded(batch, self.schema))
+            # what a reader of its beginning needs, in a forked process too, stands in the file
+            self._stream.flush()
+            self.written += 1
+
+    def so_far(self) -> _Written:
+        """What has been written until now; what follows does not change it."""
+        return _Beginning(self, self.written)
+
+    def remove(self) -> object:
+        return self._remove()
 
     def finish(self) -> None:
         with told_of("rows cannot be kept aside"):
@@ -214,11 +263,34 @@ class _File:
 
     def read(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows; of some columns only, which must be in the order of the schema."""
-        fields = None if columns is None else [self.schema.get_field_index(name) for name in columns]
-        options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+        options = self.options(columns)
         with pa.OSFile(str(self.path)) as stream, pa.ipc.open_file(stream, options=options) as reader:
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number)
+
+    def options(self, columns: Sequence[str] | None) -> pa.ipc.IpcReadOptions:
+        fields = None if columns is None else [self.schema.get_field_index(name) for name in columns]
+        return pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+
+
+class _Beginning:
+    """The beginning of a file that may still be written. It keeps the file."""
+
+    def __init__(self, file: _File, batches: int) -> None:
+        self._file = file
+        self._batches = batches
+
+    def read(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        if not self._batches:
+            return
+        with pa.OSFile(str(self._file.path)) as stream:
+            stream.seek(_STREAM_AT)
+            with pa.ipc.open_stream(stream, options=self._file.options(columns)) as reader:
+                for _ in range(self._batches):
+                    yield reader.read_next_batch()
+
+    def remove(self) -> object:
+        return None  # it is another's
 
 
 def coarse_times(schema: pa.Schema) -> pa.Schema:
@@ -234,6 +306,10 @@ def coarse_times(schema: pa.Schema) -> pa.Schema:
 
 
 _coarse = coarse_times
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([pa.field(field.name, plain_type(field.type), field.nullable) for field in schema])
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

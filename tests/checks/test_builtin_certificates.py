@@ -343,11 +343,13 @@ def test_dates_are_those_of_the_log(judge: Judge, make: Make, when: str, verdict
     ("tables", "verdict"),
     [
         ({}, "unknown"),
-        ({"traces": [{"start": at(2021), "end": at(2022)}]}, "pass"),
-        ({"traces": [{"start": at(2021), "end": at(2031)}]}, "fail"),
-        ({"problems": [problem("other", time=at(2031))]}, "fail"),
+        ({"context": [{"log_start": at(2021), "log_end": at(2022)}]}, "pass"),
+        ({"context": [{"log_start": at(2021), "log_end": at(2031)}]}, "fail"),
         # requests say it better
-        ({"traces": [{"start": at(2031), "end": at(2031)}], "requests": [answer(time=at(2021))]}, "pass"),
+        (
+            {"context": [{"log_start": at(2031), "log_end": at(2031)}], "requests": [answer(time=at(2021))]},
+            "pass",
+        ),
         ({"requests": [answer(time=None)]}, "unknown"),
     ],
 )

@@ -17,7 +17,11 @@ NAMES = ("time", "level", "message", "trace_id", "span_id", "span", "error", "fi
 
 
 def rows(data: bytes) -> list[dict[str, Any]]:
-    return [row for batch in read_batches(BytesIO(data), "log") for row in batch.to_pylist()]
+    found = []
+    for batch in read_batches(BytesIO(data), "log"):
+        place = batch.schema.get_field_index("time")
+        found += batch.set_column(place, "time", batch.column(place).cast("int64")).to_pylist()
+    return found
 
 
 def same(row: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +37,8 @@ def test_a_quoted_value_is_read_again(value: str) -> None:
 
 PREFIXES = ("", "2026-01-05T10:00:00.123456789Z ", "web-1  | ", "2026-01-05T10:00:00.123456789Z stderr F ")
 LINES = (
+    'time="2026-01-05T10:00:00.987654321Z" level=debug msg=resolving host=mirror.example.com',
+    'time="2026-01-05T10:00:00Z" level=debug msg="at the same second as its wrapper" n=1',
     'time="2026-01-05T10:00:00Z" level=debug msg="do request" digest="sha256:aa" spanID=11 traceID=22 url="https://a/b?c=d"',
     'time="2026-01-05T10:00:00Z" level=warning msg="it is \\"so\\""',
     'time="2026-01-05T10:00:00+03:00" level=info msg=resolving span="[1/2] RUN x\\ty" error="é\\n"',

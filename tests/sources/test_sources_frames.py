@@ -93,9 +93,17 @@ def test_a_stream_that_breaks_in_a_frame_is_noticed() -> None:
 
 def test_a_line_without_an_end_comes_last() -> None:
     reader = Lines(tty=False)
-    assert reader.feed(frame(1, STAMP % 1 + b"no end")) == []
+    part = STAMP % 1 + b"x" * PART_BYTES
+    assert reader.feed(frame(1, part)) == []
     assert not reader.unfinished
-    assert reader.finish() == [STAMP % 1 + b"no end"]
+    assert reader.finish() == [part]
+
+
+def test_a_short_part_ends_a_line_whose_end_the_driver_dropped() -> None:
+    reader = Lines(tty=False)
+    parts = [STAMP % 1 + b"a" * PART_BYTES, STAMP % 2 + b"end", STAMP % 3 + b"next\n"]
+    lines = reader.feed(b"".join(frame(2, part) for part in parts))
+    assert lines == [STAMP % 1 + b"a" * PART_BYTES + b"end\n", STAMP % 3 + b"next\n"]
 
 
 @pytest.mark.parametrize("data", [b"HTTP/1.1 400 Bad Request", b"\x01\x00\x00\x00\xff\xff\xff\xffx"])

@@ -1,0 +1,182 @@
+"""`watch`: verdicts of a log that is still being written."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from analyzer.cli import options
+from analyzer.cli.check import FAIL_ON
+
+if TYPE_CHECKING:
+    from analyzer.watching import Change, Watch
+
+Builder = Annotated[
+    str,
+    typer.Argument(
+        metavar="BUILDER",
+        help="What is followed: a builder's name, builder:NAME, container:NAME, dockerd:, a file, or `-`.",
+    ),
+]
+
+_SHOWN_EACH = 0.5
+"""Seconds between two pictures of the view."""
+
+
+def run(
+    builder: Builder,
+    config: options.Config = None,
+    daemon_flags: options.DaemonFlags = None,
+    effective: options.Effective = None,
+    buildkit_version: options.BuildkitVersion = None,
+    rules: options.Rules = None,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="Of the report at the end: terminal, json, junit, sarif, github, gitlab, markdown or html.",
+        ),
+    ] = "terminal",
+    output: options.Output = "-",
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            "--fail-on", metavar="SEVERITY", help="Exit 1 from here on: error, warning, info or never."
+        ),
+    ] = "error",
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Exit 0, not 3, when an error rule is unknown.")
+    ] = False,
+    require_proof: Annotated[
+        bool, typer.Option("--require-proof", help="Take a pass by inference for unknown.")
+    ] = False,
+    no_redact: options.NoRedact = False,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0, metavar="SECONDS", help="End after so long.")
+    ] = None,
+    until_idle: Annotated[
+        float | None,
+        typer.Option(
+            "--until-idle",
+            min=0,
+            metavar="SECONDS",
+            help="End when nothing was written for so long; the first line is waited for.",
+        ),
+    ] = None,
+) -> int:
+    """Watch a builder: who is asked, and the verdicts so far.
+
+    On a terminal a view is shown; elsewhere each verdict that changes is a line on standard error. A pass
+    is one so far. The watching ends with the builder, by --for or --until-idle, by Ctrl-C or SIGTERM; then
+    comes the report of `check` on all that was read, with its exit code.
+    """
+    from analyzer.cli.output import open_output
+    from analyzer.cli.pipeline import read_intended
+    from analyzer.cli.startup import prepare_arrow
+    from analyzer.reports import find_writer, unknown_name
+
+    if fail_on not in FAIL_ON:
+        raise unknown_name("severity", fail_on, FAIL_ON)
+    write = find_writer(format_)
+    meant = read_intended(config, daemon_flags)
+
+    prepare_arrow()
+    from analyzer.api import conclude_report
+    from analyzer.checks import load_rules
+    from analyzer.fleet import Question
+    from analyzer.looking import read_effective
+    from analyzer.sources.following import follow
+    from analyzer.watching import Watch
+
+    given = read_effective(effective or ())
+    chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
+    question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact)
+    with ExitStack() as stack:
+        stopped = stack.enter_context(note_stop())
+        watch = stack.enter_context(Watch(follow(builder), question))
+        with show_changes(watch) as show:
+            begun = time.monotonic()
+            while not stopped() and watch.ended is None:
+                show(watch.advance())
+                if seconds is not None and time.monotonic() - begun >= seconds:
+                    break
+                if until_idle is not None and watch.idle is not None and watch.idle >= until_idle:
+                    break
+        judged = watch.conclude()
+    report = conclude_report([judged], fail_on=fail_on, allow_unknown=allow_unknown)
+    with open_output(output) as stream:
+        write(report, stream)
+    return int(report.exit_code)
+
+
+@contextmanager
+def note_stop() -> Iterator[Callable[[], bool]]:
+    """Let SIGINT and SIGTERM ask for an end instead of being one; a second one is what it always was.
+
+    Yields:
+        Tells whether the end was asked for.
+    """
+    asked: list[int] = []
+    before: dict[int, Any] = {}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+        restore()
+
+    # only the main thread may say what a signal does
+    with suppress(ValueError):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, note)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        restore()
+
+
+@contextmanager
+def show_changes(watch: "Watch") -> Iterator[Callable[[Sequence["Change"]], None]]:
+    """Show what is watched on standard error: a view where someone looks, else a line for each change.
+
+    Yields:
+        To be called again and again, with the verdicts that have changed.
+    """
+    if sys.stderr is None:
+        yield lambda changes: None
+        return
+    from analyzer.reports.live import describe_change, render_view
+
+    def tell(changes: Sequence["Change"]) -> None:
+        for change in changes:
+            typer.echo(describe_change(change), err=True)
+
+    if not sys.stderr.isatty():
+        yield tell
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        due = 0.0
+
+        def show(changes: Sequence["Change"]) -> None:
+            nonlocal due
+            now = time.monotonic()
+            if changes or now >= due:
+                due = now + _SHOWN_EACH
+                live.update(render_view(watch.view()), refresh=True)
+
+        yield show
