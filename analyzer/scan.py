@@ -133,6 +133,16 @@ class Scan:
             copied.take(piece)
         return copied
 
+    def ended(self, rest: Iterable[Piece]) -> Scan:
+        """The scan as if the log ended here, in a forked process: there it need not be copied, and goes nowhere else.
+
+        Args:
+            rest: Pieces that were not taken, since what follows may change them.
+        """
+        for piece in rest:
+            self.take(piece)
+        return self
+
     @property
     def noted_gaps(self) -> frozenset[tuple[str, int]]:
         """Reason and record of what is surely missing, whatever may still follow; asked before the requests."""

@@ -14,9 +14,9 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from analyzer.attribution.traffic import HostTraffic, Tally, Traffic, count_requests
+from analyzer.attribution.traffic import Tally, Traffic, count_requests
 from analyzer.beside import CAN_FORK, DiedError, Forked, Pending, Threaded
-from analyzer.checks import Finding, RuleResult
+from analyzer.checks import RuleResult
 from analyzer.fleet import Question, judge_scan
 from analyzer.judging import Verdicts
 from analyzer.looking import gather
@@ -26,19 +26,25 @@ from analyzer.redaction import Redactor
 from analyzer.scan import Scan
 from analyzer.sources.following import MOST, Follower, source_of_follower
 from analyzer.sources.surroundings import Surroundings
+from analyzer.standings import Change, Standing, View
 from analyzer.tables.sections import Section
 
 T = TypeVar("T")
 
-TICK = 0.5
+TICK = 0.25
 """Seconds over which lines are gathered: what is done once a piece costs as much for a small one."""
 
-_EACH = 1.0
-"""Seconds from one judging to the next, at least."""
+_GLANCE = 0.05
+"""Seconds from one look at the judging to the next."""
 
+_EACH = 0.6
+"""Seconds from one judging to the next, at least: a verdict is to be two seconds behind at most, and judging what a
+builder wrote in a minute takes half a second."""
+
+_LONG = 1.0
 _SHARE = 5
-"""Judging that takes a processor longer than that is done so rarely that, the longer it takes, the nearer it comes to
-a fifth of one: a verdict is to be current, and no core is to be kept busy for it all the time."""
+"""Judging that takes a processor longer than `_LONG` is done so rarely that, the longer it takes, the nearer it comes
+to a fifth of one: a verdict is to be current, and no core is to be kept busy for it all the time."""
 
 _SPANS = 1 << 15
 """Spans kept in memory: a watch goes on for hours beside the work of others, and shall take little of it."""
@@ -51,65 +57,6 @@ _DRAIN = 1.0
 
 _RECENT = 10.0
 """Seconds in which a verdict counts as changed."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What a rule says of a subject so far.
-
-    Attributes:
-        finding: The finding, on the log as far as it was judged.
-        before: The verdict before, None if there was none.
-        recent: It has changed just now.
-        open: It is unknown for nothing but what is still under way, a build that has not ended.
-    """
-
-    finding: Finding
-    before: str | None = None
-    recent: bool = False
-    open: bool = False
-
-
-@dataclass(frozen=True)
-class Change:
-    """A verdict that is another now.
-
-    Attributes:
-        finding: The finding.
-        before: The verdict that was told before, None if none was.
-        time: The latest time in the log when it was judged (UTC); None where the log has no time.
-    """
-
-    finding: Finding
-    before: str | None
-    time: datetime | None
-
-
-@dataclass(frozen=True)
-class View:
-    """What is known while the log is watched.
-
-    Attributes:
-        name: The log.
-        records: Records read.
-        lines: Lines read.
-        judged: Records that the verdicts are about.
-        judged_lines: Lines that the verdicts are about.
-        time: The latest time in the log (UTC).
-        hosts: Requests by host.
-        standings: The verdicts so far, in the order of the rules.
-        broken: What was lost on the way, None if nothing was.
-    """
-
-    name: str
-    records: int
-    lines: int
-    judged: int
-    judged_lines: int
-    time: datetime | None
-    hosts: list[HostTraffic]
-    standings: list[Standing]
-    broken: str | None
 
 
 @dataclass(frozen=True)
@@ -154,6 +101,9 @@ class Watch:
         self._last_written: float | None = None
         self._unread = False
         self._around: Surroundings | None = None
+
+        if CAN_FORK:
+            import duckdb  # noqa: F401 - once here rather than in each process that judges
 
     def __enter__(self) -> Watch:
         return self
@@ -250,11 +200,15 @@ class Watch:
         pieces: list[bytes] = []
         size = 0
         while size < MOST and (left := until - self._clock()) > 0:
-            data = self._follower.read(left)
+            data = self._follower.read(min(left, _GLANCE) if self._running else left)
             if data:
                 pieces.append(data)
                 size += len(data)
-            elif self._follower.ended is not None:
+            if self._running is not None and self._running.done:
+                break
+            if data:
+                continue
+            if self._follower.ended is not None:
                 break
         if self._follower.broken != self._scan.lost:
             self._scan.lost, self._news = self._follower.broken, True
@@ -313,7 +267,7 @@ class Watch:
         """Judge the log as it is now, beside the reading."""
         scan, tail, question = self._scan, self._tail, self._question
         if CAN_FORK:
-            return Forked(lambda: judge(scan.snapshot(tail.unfinished()), question))
+            return Forked(lambda: judge(scan.ended(tail.unfinished()), question))
         snapshot = scan.snapshot(tail.unfinished())
         return Threaded(lambda: judge(snapshot, question))
 
@@ -322,7 +276,7 @@ class Watch:
             return []
         running, self._running = self._running, None
         now = self._clock()
-        self._due = self._begun + max(_EACH, _SHARE * running.spent - (_SHARE - 1) * _EACH)
+        self._due = self._begun + max(_EACH, _SHARE * running.spent - (_SHARE - 1) * _LONG)
         try:
             judged = running.result()
         except DiedError:

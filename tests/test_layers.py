@@ -28,6 +28,7 @@ FACADE = {
     "relations",
     "scan",
     "scheduler",
+    "standings",
     "testing",
     "watching",
     "workers",

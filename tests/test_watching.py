@@ -29,8 +29,9 @@ from analyzer.reports.live import describe_change, render_view
 from analyzer.scan import Scan, scan_source
 from analyzer.sources import Source, open_sources
 from analyzer.sources.surroundings import Files, Surroundings
+from analyzer.standings import Change, View
 from analyzer.tables import spool
-from analyzer.watching import Change, View, Watch
+from analyzer.watching import Watch
 from tests.conftest import CAPTURES, REPOSITORY
 
 SAMPLES = sorted(path.parent for path in (REPOSITORY / "sample_logs").glob("*/buildkitd.log"))

@@ -14,7 +14,8 @@ from analyzer.cli import options
 from analyzer.cli.check import FAIL_ON
 
 if TYPE_CHECKING:
-    from analyzer.watching import Change, Watch
+    from analyzer.standings import Change
+    from analyzer.watching import Watch
 
 Builder = Annotated[
     str,

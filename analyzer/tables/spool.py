@@ -88,6 +88,7 @@ class Spool:
         Raises:
             OutputError: The temporary file cannot be written.
         """
+        self._own()
         self._tidy()
         if self._file is None:
             kept, self._kept = self._kept, []
@@ -96,10 +97,17 @@ class Spool:
         self._file.finish()
         return Rows(self._schema, self._rows, [], [*self._earlier, self._file])
 
+    def _own(self) -> None:
+        """A forked process reads what its parent wrote until then, and writes to a file of its own."""
+        if self._file is not None and self._file.process != os.getpid():
+            self._earlier.append(self._file.so_far())
+            self._file = None
+
     def _tidy(self) -> None:
         """Make one batch of those that wait, with buffers of its own; write what has become too much."""
         if not self._loose:
             return
+        self._own()
         batch = _compact(self._loose, self._schema)
         self._loose, self._loose_rows = [], 0
         self._kept.append(batch)
@@ -231,7 +239,8 @@ class _File:
         with told_of("nothing can be kept aside"):
             folder = tempfile.mkdtemp(prefix="buildkit-analyzer-")
             # a forked process ends too, and must not take the file of its parent along
-            self._remove = weakref.finalize(self, _remove, folder, os.getpid())
+            self.process = os.getpid()
+            self._remove = weakref.finalize(self, _remove, folder, self.process)
             self.path = Path(folder) / "rows.arrow"
             # a batch of another dictionary does not fit into the file format: texts are written as texts
             self.schema = _plain(schema)
