@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analyzer.collecting import collect
     from analyzer.errors import AnalyzerError
     from analyzer.intent import Config, load_config, parse_config
+    from analyzer.tracing import Traces, load_traces
 
 __version__ = "0.1.0"
 
@@ -33,12 +34,14 @@ _HOMES = {
     "Report": "analyzer.api",
     "Rule": "analyzer.checks",
     "Seen": "analyzer.api",
+    "Traces": "analyzer.tracing",
     "attribute": "analyzer.api",
     "check": "analyzer.api",
     "collect": "analyzer.collecting",
     "load_config": "analyzer.intent",
     "load_effective": "analyzer.api",
     "load_rules": "analyzer.checks",
+    "load_traces": "analyzer.tracing",
     "parse_config": "analyzer.intent",
     "read": "analyzer.api",
 }
@@ -51,6 +54,7 @@ __all__ = [
     "Report",
     "Rule",
     "Seen",
+    "Traces",
     "__version__",
     "attribute",
     "check",
@@ -58,6 +62,7 @@ __all__ = [
     "load_config",
     "load_effective",
     "load_rules",
+    "load_traces",
     "parse_config",
     "read",
 ]

@@ -24,6 +24,9 @@ from analyzer.scan import Scan, SourceInfo, read_records, scan_source
 from analyzer.sources import Source, open_sources
 from analyzer.sources.surroundings import Surroundings
 from analyzer.tables.spool import Rows, Spool
+from analyzer.tracing import Traces as Traces
+from analyzer.tracing import load_traces as load_traces
+from analyzer.tracing import traces_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +56,11 @@ class Log:
             scan = scan_source(source, Redactor(enabled=redact), first_record=following, jobs=jobs)
             following += scan.records
             self.scans.append(scan)
+
+    @property
+    def redact(self) -> bool:
+        """Secrets are replaced by marks."""
+        return self._redact
 
     @property
     def sources(self) -> tuple[SourceInfo, ...]:
@@ -236,28 +244,49 @@ def load_effective(*paths: str | os.PathLike[str]) -> Surroundings:
 
 
 def attribute(
-    log: Log,
+    log: Log | None,
     config: Config | None = None,
     *,
     effective: Config | Surroundings | None = None,
     version: str | None = None,
+    trace: Traces | Spec | Sequence[Spec] | None = None,
 ) -> Seen:
     """Give each request its host, and build pulls and pushes.
 
     Args:
-        log: The log.
+        log: The log; None where traces stand for it.
         config: What was meant. It names hosts only where the log agrees with it.
         effective: What the daemon was given, where that is known otherwise than by the log's own source: a
             configuration, or what `load_effective` read.
         version: BuildKit's version, such as ``v0.17.3``; read from the log where not given.
+        trace: Traces that BuildKit exported: what `load_traces` found, or paths.
+
+    Raises:
+        UsageError: There is neither a log nor a trace.
     """
-    parts = [see(scan, config, effective=effective, version=version) for scan in log.scans]
-    shared = [name for name in parts[0] if name.startswith(("intended_", "effective_"))]
+    log, traces = _with_traces(log, trace)
+    spans = traces.spans if traces else None
+    parts = [see(scan, config, effective=effective, version=version, traces=spans) for scan in log.scans]
+    shared = [name for name in parts[0] if name.startswith(_SHARED)]
     return Seen(join_relations(parts, shared), log)
 
 
+_SHARED = ("intended_", "effective_", "context", "trace_spans")
+"""Tables that are the same for all logs, by how their names begin."""
+
+
+def _with_traces(log: Log | None, trace: Traces | Spec | Sequence[Spec] | None) -> tuple[Log, Traces | None]:
+    """A log and its traces; for want of one, a log without a record."""
+    if log is not None:
+        return log, traces_of(trace, redact=log.redact)
+    traces = traces_of(trace)
+    if traces is None:
+        raise UsageError("there is neither a log nor a trace", hint="read(PATH), or trace=PATH")
+    return Log([traces.instead_of_log()], redact=traces.redact), traces
+
+
 def check(
-    log: Log,
+    log: Log | None,
     config: Config | None = None,
     *,
     rules: Sequence[Rule] | None = None,
@@ -267,11 +296,12 @@ def check(
     require_proof: bool = False,
     fail_on: str = "error",
     allow_unknown: bool = False,
+    trace: Traces | Spec | Sequence[Spec] | None = None,
 ) -> Report:
     """Judge a log by rules.
 
     Args:
-        log: The log.
+        log: The log; None where traces stand for it.
         config: What was meant.
         rules: The rules; the built-in ones if not given.
         effective: What the daemon was given, where that is known otherwise than by the log's own source: a
@@ -281,10 +311,13 @@ def check(
         require_proof: A pass by inference is only unknown.
         fail_on: The severity from which a failure counts: error, warning, info or never.
         allow_unknown: Unknown verdicts do not change the exit code.
+        trace: Traces that BuildKit exported: what `load_traces` found, or paths.
 
     Raises:
         RuleError: A rule cannot be run.
+        UsageError: There is neither a log nor a trace.
     """
+    log, traces = _with_traces(log, trace)
     if flags:
         config = (config or parse_config("", name="flags")).with_flags(flags)
     judgements = [
@@ -295,11 +328,12 @@ def check(
             effective=effective,
             version=version,
             require_proof=require_proof,
+            traces=traces.spans if traces else None,
         )
         for scan in log.scans
     ]
     parts = [judgement.tables for judgement in judgements]
-    shared = [name for name in parts[0] if name.startswith(("intended_", "effective_")) or name == "context"]
+    shared = [name for name in parts[0] if name.startswith(_SHARED)]
     return conclude_report(
         [judgement.verdicts for judgement in judgements],
         join_relations(parts, shared),

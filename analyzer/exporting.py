@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from analyzer.attribution.spantimes import time_spans
 from analyzer.checks import findings_table
 from analyzer.checks.findings import SPEC as FINDINGS
-from analyzer.fleet import Question, Task, each_result, judge_scan, reachable, scan_task, unreadable
+from analyzer.fleet import (
+    Question,
+    Task,
+    each_result,
+    judge_scan,
+    reachable,
+    scan_task,
+    settle_traces,
+    unreadable,
+)
 from analyzer.judging import Verdicts
 from analyzer.reading import read_pieces
 from analyzer.records.schema import RECORDS
@@ -21,6 +31,7 @@ from analyzer.redaction import Redactor
 from analyzer.relations import Relations, batches_of
 from analyzer.scan import SourceInfo
 from analyzer.sources import Source, Unreadable
+from analyzer.tables.spool import Rows
 
 if TYPE_CHECKING:
     from analyzer.cluster import Progress
@@ -118,13 +129,18 @@ def export_source(task: ExportTask) -> Exported:
         return written
 
     # no rule need ask for them, and sorting them takes as long as the rules do
-    apart = Relations({"traces": lambda: scan.traces, "spans": lambda: scan.spans})
+    traces = task.question.traces
+
+    def spans() -> Rows:
+        return scan.spans if traces is None else time_spans(scan.spans, traces.spans.rows)
+
+    apart = Relations({"traces": lambda: scan.traces, "spans": spans})
     scan.settle()
     with ThreadPoolExecutor(1) as beside:
         others = beside.submit(write, apart, list(apart))
         judgement = judge_scan(scan, task.question)
         tables = judgement.tables.with_tables({"findings": findings_table(judgement.verdicts.named())})
-        parts += write(tables, [name for name in tables if name not in ("context", *apart)])
+        parts += write(tables, [name for name in tables if name not in ("context", "trace_spans", *apart)])
         parts += others.result()
     return Exported(judgement.verdicts, parts, judgement.day)
 
@@ -181,6 +197,7 @@ def export_sources(
         if name not in known:
             raise unknown_name("table", name, tuple(sorted(known)))
     stamp = Stamp(question.redact)
+    settle_traces(question, cluster)
     jobs = jobs if cluster is None else 1  # Dask's workers may not start processes of their own
     judged: list[Verdicts] = []
     with publish(target, stamp) as publication:
@@ -203,7 +220,7 @@ def export_sources(
         # pandas reads no dataset in which a table has no date at all
         day = min(days, default=_NO_DAY)
 
-        def write(name: str, schema: pa.Schema, rows: Sequence[pa.RecordBatch], builder: str) -> None:
+        def write(name: str, schema: pa.Schema, rows: Iterable[pa.RecordBatch], builder: str) -> None:
             publication.add(
                 write_part(
                     folder, name, schema, rows, builder=builder, number=0, stamp=stamp, default_date=day
@@ -214,6 +231,10 @@ def export_sources(
             if not verdicts.readable:
                 table = findings_table(verdicts.results)
                 write("findings", table.schema, table.to_batches(), source.builder)
+        if question.traces is not None and "trace_spans" in (wanted or known):
+            # they are of all sources, and stand once
+            rows = question.traces.spans.rows
+            write("trace_spans", rows.schema, rows.batches(), found[0].builder)
         for name in sorted((wanted or known.keys()) - publication.rows.keys()):
             write(name, known[name], (), found[0].builder)
     return publication.rows, judged
@@ -223,7 +244,9 @@ def _schemas(question: Question, found: Sequence[Source | Unreadable]) -> dict[s
     """The tables of a dataset, whether they have rows or not."""
     from analyzer.checks.facts import known_specs
 
-    left_out = {"context", "trace_spans"}
+    left_out = {"context"}
+    if question.traces is None:
+        left_out |= {"trace_spans", "trace_contradictions"}
     looked_at = question.effective is not None or any(
         isinstance(one, Source) and one.surroundings is not None for one in found
     )

@@ -19,6 +19,7 @@ from analyzer.redaction import Redactor
 from analyzer.scan import Scan, SourceInfo, scan_source
 from analyzer.sources import Source, Unreadable
 from analyzer.sources.surroundings import Surroundings
+from analyzer.tracing import Traces
 
 if TYPE_CHECKING:
     from analyzer.cluster import Progress
@@ -51,6 +52,7 @@ class Question:
         version: BuildKit's version; read from each log where not given.
         require_proof: A pass by inference is only unknown.
         redact: Replace secrets by marks.
+        traces: Traces that BuildKit exported, beside the logs or instead of one.
     """
 
     rules: Sequence[Rule]
@@ -59,6 +61,7 @@ class Question:
     version: str | None = None
     require_proof: bool = False
     redact: bool = True
+    traces: Traces | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def judge_scan(scan: Scan, question: Question) -> Judgement:
         effective=question.effective,
         version=question.version,
         require_proof=question.require_proof,
+        traces=question.traces.spans if question.traces else None,
     )
 
 
@@ -132,6 +136,7 @@ def judge_sources(
         AnalyzerError: A rule cannot be run; the only source cannot be read.
     """
     jobs = jobs if cluster is None else 1
+    settle_traces(question, cluster)
     made = [
         Task(reachable(one, cluster), question, jobs) if isinstance(one, Source) else one for one in found
     ]
@@ -139,6 +144,20 @@ def judge_sources(
         one if isinstance(one, Verdicts) else unreadable(*one)
         for one in each_result(judge_source, made, cluster, progress, warn)
     ]
+
+
+def settle_traces(question: Question, cluster: str | None) -> None:
+    """Read the traces of a question, so that what is wrong with one is not told of each source.
+
+    Raises:
+        SourceError: One cannot be read.
+        UsageError: It is a copy that no other machine has.
+    """
+    if question.traces is None:
+        return
+    if cluster is not None and question.traces.are_copies:
+        raise UsageError("standard input cannot be read by a cluster", where="--trace", hint="name a path")
+    _ = question.traces.spans
 
 
 Failed = tuple[str, AnalyzerError]

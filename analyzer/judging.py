@@ -7,23 +7,28 @@ others.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from analyzer.attribution.ladder import Configuration
 from analyzer.attribution.requests import attribute_requests
+from analyzer.attribution.spantimes import time_spans
+from analyzer.attribution.traces import Joined, join_traces, with_recorded
 from analyzer.checks import Finding, Rule, RuleResult, evaluate
 from analyzer.checks.evaluation import tables_asked
 from analyzer.checks.findings import conclude
 from analyzer.intent import Config, parse_config
 from analyzer.looking import Given, given_of
 from analyzer.memory import MANY_RECORDS, give_back
-from analyzer.relations import Relation, Relations
+from analyzer.relations import Relation, Relations, batches_of
 from analyzer.scan import Scan, SourceInfo
 from analyzer.sources.surroundings import Surroundings
 from analyzer.tables.requests import SPEC as REQUESTS
 from analyzer.tables.requests import RequestTable
 from analyzer.tables.spool import Rows, Spool
+
+if TYPE_CHECKING:
+    from analyzer.tables.trace_spans import TraceSpans
 
 
 def observed_tables(scan: Scan) -> Relations:
@@ -55,6 +60,7 @@ def see(
     *,
     effective: Config | Surroundings | None = None,
     version: str | None = None,
+    traces: TraceSpans | None = None,
 ) -> Relations:
     """The tables of a source, each request with its host, and those of the configurations.
 
@@ -64,8 +70,9 @@ def see(
             given is taken for what was meant, where that is known.
         effective: What the daemon was given, where that is known otherwise than by the source itself.
         version: BuildKit's version, such as ``v0.17.3``; read from the log where not given.
+        traces: The traces that were exported beside it, or instead of it.
     """
-    return _see(scan, config, given_to(scan, effective), version)
+    return _see(scan, config, given_to(scan, effective), version, traces).tables
 
 
 def given_to(scan: Scan, effective: Config | Surroundings | None) -> Given:
@@ -77,12 +84,31 @@ def given_to(scan: Scan, effective: Config | Surroundings | None) -> Given:
     return given_of(effective or scan.source.surroundings, known[-1] if known else None)
 
 
-def _see(scan: Scan, meant: Config | None, given: Given, version: str | None) -> Relations:
-    version = version or scan.version or given.version
+@dataclass(frozen=True)
+class _Sight:
+    """What a source shows.
+
+    Attributes:
+        tables: Its tables.
+        joined: What the traces beside it made of its requests; None without any.
+    """
+
+    tables: Relations
+    joined: Joined | None
+
+
+def _see(
+    scan: Scan, meant: Config | None, given: Given, version: str | None, traces: TraceSpans | None
+) -> _Sight:
+    version = version or known_version(scan, given, traces)
     effective = given.config
     config = meant or given.intended or effective
     configuration = _configuration(config, effective, version)
-    found = attribute_requests(scan.requests.observed, scan.locator, configuration, cut=scan.cut)
+    observed, joined = scan.requests.observed, None
+    if traces is not None:
+        joined = _join(scan, traces)
+        observed = joined.observed
+    found = attribute_requests(observed, scan.locator, configuration, cut=scan.cut)
     tables: dict[str, Callable[[], Relation] | Relation] = {
         **_scanned(scan),
         "requests": found.requests,
@@ -90,6 +116,15 @@ def _see(scan: Scan, meant: Config | None, given: Given, version: str | None) ->
         "pushes": found.pushes,
         "coverage": scan.coverage(found.gaps),
     }
+    if traces is not None and joined is not None:
+        told, more = scan.problems, joined.problems
+        tables |= {
+            "spans": lambda: time_spans(scan.spans, traces.rows),
+            "coverage": with_recorded(scan.coverage(found.gaps), joined),
+            "problems": lambda: _one_after_the_other(told, more),
+            "trace_spans": traces.rows,
+            "trace_contradictions": joined.contradictions,
+        }
     if config is not None:
         from analyzer.checks.facts import LINT
 
@@ -112,7 +147,33 @@ def _see(scan: Scan, meant: Config | None, given: Given, version: str | None) ->
         tables["certificate_files"] = examine(
             given.files, effective or parse_config(""), source=given.place, intended=meant
         )
-    return Relations(tables)
+    return _Sight(Relations(tables), joined)
+
+
+def _join(scan: Scan, traces: TraceSpans) -> Joined:
+    """A source and the traces beside it."""
+    observed = scan.requests.observed
+    if scan.records:
+        joined = join_traces(observed, traces.rows, traces=scan.traces, problems=scan.problems, cut=scan.cut)
+    else:
+        joined = join_traces(observed, traces.rows)
+    if traces.damaged:
+        # what was lost may be any span: a damaged trace is no record of everything
+        joined = replace(joined, recorded=False, faults=(*joined.faults, *traces.damaged))
+    return joined
+
+
+def known_version(scan: Scan, given: Given, traces: TraceSpans | None = None) -> str | None:
+    """BuildKit's version: as the log tells it, what stands around it, or else the traces."""
+    return scan.version or given.version or (traces.version if traces is not None else None)
+
+
+def _one_after_the_other(*parts: Rows) -> Rows:
+    spool = Spool(parts[0].schema)
+    for part in parts:
+        for batch in batches_of(part):
+            spool.append(batch)
+    return spool.finish()
 
 
 @dataclass(frozen=True)
@@ -161,6 +222,7 @@ def judge(
     effective: Config | Surroundings | None = None,
     version: str | None = None,
     require_proof: bool = False,
+    traces: TraceSpans | None = None,
 ) -> Judgement:
     """Judge a source by rules.
 
@@ -171,6 +233,7 @@ def judge(
         effective: What the daemon was given, where that is known otherwise than by the source itself.
         version: BuildKit's version; read from the log where not given.
         require_proof: A pass by inference is only unknown.
+        traces: The traces that were exported beside it, or instead of it.
 
     Raises:
         RuleError: A rule cannot be run.
@@ -178,13 +241,14 @@ def judge(
     from analyzer.checks.facts import CONTEXT
 
     given = given_to(scan, effective)
-    tables = _see(scan, config, given, version)
+    sight = _see(scan, config, given, version, traces)
+    tables = sight.tables
     context = {
         "config_given": config is not None or given.intended is not None,
         "effective_known": given.config is not None,
-        "trace_given": False,
+        "trace_given": traces is not None,
         "require_proof": require_proof,
-        "buildkit_version": version or scan.version or given.version,
+        "buildkit_version": version or known_version(scan, given, traces),
         "log_start": scan.earliest,
         "log_end": scan.latest,
     }
@@ -199,10 +263,27 @@ def judge(
     info = scan.info(coverage)
     info = replace(
         info,
-        buildkit_version=info.buildkit_version or given.version,
-        coverage={**info.coverage, "not_read": list(given.not_read)},
+        buildkit_version=known_version(scan, given, traces),
+        coverage={
+            **info.coverage,
+            "not_read": list(given.not_read),
+            **trace_coverage(traces, sight.joined),
+        },
     )
+    if traces is not None and not scan.records:
+        # without a log the spans are what was read
+        told = traces.rows.num_rows
     return Judgement(Verdicts(results, info, told), tables, scan.written, scan.day)
+
+
+def trace_coverage(traces: TraceSpans | None, joined: Joined | None) -> dict[str, Any]:
+    """How much a log and the traces beside it say of each other; nothing without traces."""
+    if traces is None or joined is None:
+        return {}
+    told: dict[str, Any] = {"files": list(traces.files), "spans": traces.rows.num_rows}
+    told |= {name: value for name, value in asdict(joined.covered).items() if name != "spans"}
+    told["request_spans"] = joined.covered.spans
+    return {"traces": {**told, "redactions": traces.redactions, "damaged": list(traces.damaged)}}
 
 
 def merge_results(judged: Sequence[Verdicts]) -> list[RuleResult]:

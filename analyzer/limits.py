@@ -20,6 +20,9 @@ class Limits:
         given_bytes: Bytes of the files of one folder that are read.
         unpacked_bytes: Bytes that any bundle may unpack to; a larger one only at `unpacked_ratio`.
         unpacked_ratio: How many times its own size a bundle may unpack to: debug logs come to twenty.
+        trace_object_bytes: Bytes of a trace that are read as one JSON object, which takes ten times as much memory; a
+            larger object is read in parts. A Collector's batch of 8,192 spans has about as much.
+        trace_files: Files of one folder, or builds of one record, whose traces are read.
         rule_seconds: Time that one rule's SQL may take.
         rule_memory: Memory that the rule engine may take, in DuckDB's notation. The built-in rules stream and
             need a fraction of it; it is what a rule from elsewhere may sort or join with.
@@ -44,6 +47,8 @@ class Limits:
     given_bytes: int = 64 << 20
     unpacked_bytes: int = 1 << 30
     unpacked_ratio: int = 200
+    trace_object_bytes: int = 8 << 20
+    trace_files: int = 2_000
     rule_seconds: float = 60.0
     rule_memory: str = "256MB"
     rule_subjects: int = 100_000

@@ -30,6 +30,7 @@ FACADE = {
     "scheduler",
     "standings",
     "testing",
+    "tracing",
     "watching",
     "workers",
 }

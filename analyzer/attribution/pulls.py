@@ -26,6 +26,10 @@ _EVIDENCE = ("none", "inference", "proof")
 """From weak to strong."""
 
 
+PLACE = "place"
+"""The column of a request's place in the order of records, where not every request has a record."""
+
+
 def whole_objects(requests: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Requests in pieces that hold all requests of an object, in the order of the objects' first records.
 
@@ -36,8 +40,9 @@ def whole_objects(requests: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     for batch in requests:
         table = pa.Table.from_batches([batch])
         held = table if held is None else pa.concat_tables([held, table])
-        end = held.column("record")[-1].as_py() if held.num_rows else 0
-        if held.num_rows and end - held.column("record")[0].as_py() > 2 * OBJECT_REACH:
+        place = _place(held)
+        end = place[-1].as_py() if held.num_rows else 0
+        if held.num_rows and end - place[0].as_py() > 2 * OBJECT_REACH:
             whole = truths_of(_first_records(held) < end - OBJECT_REACH)
             yield held.filter(whole)
             held = held.filter(pc.invert(whole)).combine_chunks()
@@ -66,9 +71,13 @@ def build_objects(spec: TableSpec, requests: pa.Table) -> pa.Table:
 
 def _first_records(requests: pa.Table) -> Numbers:
     """The first record of each request's object."""
-    record, object_ = _ints(requests.column("record")), _ints(requests.column("object"))
+    record, object_ = _ints(_place(requests)), _ints(requests.column("object"))
     _, place, inverse = np.unique(object_, return_index=True, return_inverse=True)
     return record[place][inverse]
+
+
+def _place(requests: pa.Table) -> pa.ChunkedArray:
+    return requests.column(PLACE if PLACE in requests.column_names else "record")
 
 
 def _ints(column: pa.ChunkedArray) -> Numbers:
@@ -80,11 +89,11 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
 
 
 class _Objects:
-    """Requests sorted by object and record; every method gives a value an object."""
+    """Requests sorted by object and place; every method gives a value an object."""
 
     def __init__(self, requests: pa.Table) -> None:
-        record = _ints(requests.column("record"))
-        order = np.lexsort((record, _first_records(requests)))
+        place, object_ = _ints(_place(requests)), _ints(requests.column("object"))
+        order = np.lexsort((place, object_, _first_records(requests)))
         sorted_ = requests.take(to_arrow(order.astype(np.int64)))
         self.columns = {name: _one(sorted_.column(name)) for name in sorted_.column_names}
         object_ = int64s(pc.fill_null(self.columns["object"], -1))
@@ -166,17 +175,13 @@ class _Objects:
         return pa.ListArray.from_arrays(self._offsets(self.group[last]), values)
 
     def _records(self) -> pa.Array:
-        response = self._valid("response_record")
-        values = np.concatenate(
-            (
-                int64s(self.columns["record"]),
-                int64s(pc.fill_null(self.columns["response_record"], 0))[response],
-            )
-        )
-        group = np.concatenate((self.group, self.group[response]))
+        told = [(self._valid(name), self.columns[name]) for name in ("record", "response_record")]
+        values = np.concatenate([int64s(pc.fill_null(column, 0))[there] for there, column in told])
+        group = np.concatenate([self.group[there] for there, _ in told])
         order = np.lexsort((values, group))
         values, group = values[order], group[order]
-        kept = np.concatenate(([True], (values[1:] != values[:-1]) | (group[1:] != group[:-1])))
+        kept = np.ones(len(values), np.bool_)
+        kept[1:] = (values[1:] != values[:-1]) | (group[1:] != group[:-1])
         return pa.ListArray.from_arrays(self._offsets(group[kept]), to_arrow(values[kept]))
 
     def _offsets(self, group: Numbers) -> pa.Array:

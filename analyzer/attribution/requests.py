@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from analyzer.attribution.ladder import Configuration, Ladder
-from analyzer.attribution.pulls import build_objects, whole_objects
+from analyzer.attribution.pulls import PLACE, build_objects, whole_objects
 from analyzer.attribution.tables import PULLS, PUSHES
 from analyzer.tables.coverage import DaemonLocator
 from analyzer.tables.exchanges import Gap
-from analyzer.tables.requests import SPEC, RequestTable
+from analyzer.tables.requests import SPEC, RequestTable, place_of
 from analyzer.tables.selection import is_one_of
 from analyzer.tables.spool import Rows, Spool
 
@@ -40,7 +40,8 @@ def attribute_requests(
     """Give each request its host, and build pulls and pushes.
 
     Args:
-        observed: The requests, as ``analyzer.tables.requests.OBSERVED``; they are read twice.
+        observed: The requests, as ``analyzer.tables.requests.OBSERVED``, or joined with exported traces; they are
+            read twice.
         locator: Tells the daemon of a record.
         configuration: What was loaded, where that is known, else what was meant.
         cut: Lines are seen to be missing.
@@ -56,7 +57,7 @@ def attribute_requests(
         for batch in observed.batches():
             rows = table.add(ladder.name(batch))
             requests.append(rows)
-            yield rows
+            yield rows.append_column(PLACE, place_of(batch))
 
     pulls, pushes = Spool(PULLS.schema), Spool(PUSHES.schema)
     for objects in whole_objects(named()):

@@ -36,4 +36,19 @@ PULLS = TableSpec(
     "pulls", "an object fetched for a build (a tag resolved, a manifest, a config, a layer)", _COLUMNS
 )
 PUSHES = TableSpec("pushes", "an object pushed; mirrors never take part", _COLUMNS)
-SPECS = (PULLS, PUSHES)
+CONTRADICTIONS = TableSpec(
+    "trace_contradictions",
+    "a fact on which the log and an exported trace disagree",
+    (
+        Column("trace_id", pa.string(), "the trace"),
+        Column("span_id", pa.string(), "the request's span in the trace; null where none fits"),
+        Column("record", pa.int64(), "the log's record of the request"),
+        Column("source", pa.string(), "the log"),
+        Column("what", pa.string(), "host, status, request (what was asked for) or order"),
+        Column("in_log", pa.string(), "what the log says"),
+        Column("in_trace", pa.string(), "what the trace says"),
+        Column("url", pa.string(), "the span's URL"),
+    ),
+    notes="The request keeps what the log proves. Nothing is settled here.",
+)
+SPECS = (PULLS, PUSHES, CONTRADICTIONS)

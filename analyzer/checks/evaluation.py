@@ -41,6 +41,15 @@ _KEPT = ("subject", "records", "record", "evidence", "evidence_why", "file", "li
 """Columns of the rows that mean something to every rule."""
 
 _NOT_IN_EXCERPTS = ("startup", "complete")
+_LOG_ALONE = frozenset(("spans", "traces", "workers", "daemons", "networks"))
+"""Tables that no trace can fill: a whole trace makes up for debug lines only where a rule asks for none of them."""
+
+_OF_RECORDS = re.compile(r"\b(?:from|join)\s+(?:\w+(?:\s+(?:as\s+)?\w+)?\s*,\s*)*records\b")
+"""The table `records` is asked for, not the column of that name."""
+
+_RECORDED = ("debug", "complete", "trace_ids")
+"""Coverage that a whole trace makes up for."""
+
 _HIDING = ("debug", "complete", "startup")
 """Missing coverage that may hide what should be judged; without trace IDs everything is still there."""
 
@@ -125,13 +134,22 @@ class _Evaluation:
         self.context = context
         self.require_proof = require_proof
         self.locate = locate
+        told = _told_by_traces(rule)
         self.missing = [
-            need for need in rule.needs if not coverage or not all(row.get(need) for row in coverage)
+            need
+            for need in rule.needs
+            if not coverage
+            or not all(
+                row.get(need) or (told and need in _RECORDED and row.get("recorded")) for row in coverage
+            )
         ]
         # an excerpt shows neither start nor end, and what it shows still counts: by inference for the whole
         self.excerpt = bool(coverage) and all(row.get("excerpt") for row in coverage)
         self.doubtful = [need for need in self.missing if not (self.excerpt and need in _NOT_IN_EXCERPTS)]
         self.gaps = _gap_reasons(coverage)
+        self.alone = bool(coverage) and all(
+            row.get("daemon") is None and row.get("recorded") is not None for row in coverage
+        )
 
     def result(self) -> RuleResult:
         subjects = self._subjects()
@@ -254,6 +272,11 @@ class _Evaluation:
         return clean(self.rule.no_subjects or "there is nothing to judge")
 
     def _what_is_missing(self) -> str:
+        if self.alone and "startup" not in self.missing:
+            why = f" ({'; '.join(self.gaps)})" if self.gaps else ""
+            return f"the trace alone does not tell it whole{why}"
+        if self.alone:
+            return "there is no log, and no trace tells it"
         reasons = [_MISSING[need] for need in self.missing]
         if "complete" in self.missing and self.gaps:
             reasons[self.missing.index("complete")] += f" ({'; '.join(self.gaps)})"
@@ -326,6 +349,12 @@ def tables_asked(rules: Iterable[Rule]) -> set[str]:
     for rule in rules:
         words.update(re.findall(r"\w+", f"{rule.subjects} {rule.rows} {rule.expect}".lower()))
     return words
+
+
+def _told_by_traces(rule: Rule) -> bool:
+    """Whether a rule asks for nothing of the log but what an exported trace tells too: requests and failures."""
+    asked = f"{rule.subjects} {rule.rows} {rule.expect}".lower()
+    return _LOG_ALONE.isdisjoint(tables_asked([rule])) and not _OF_RECORDS.search(asked)
 
 
 def _gap_reasons(coverage: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ def run(
     config: options.Config = None,
     daemon_flags: options.DaemonFlags = None,
     effective: options.Effective = None,
+    trace: options.Trace = None,
     buildkit_version: options.BuildkitVersion = None,
     rules: options.Rules = None,
     select: options.Select = None,
@@ -55,7 +56,7 @@ def run(
     a bad rule or configuration.
     """
     from analyzer.cli.output import open_output, show_progress, warn
-    from analyzer.cli.pipeline import cores, open_found, read_intended
+    from analyzer.cli.pipeline import cores, find_traces, open_found, read_intended
     from analyzer.cli.startup import prepare_arrow
     from analyzer.reports import find_writer, unknown_name
 
@@ -72,8 +73,9 @@ def run(
 
     given = read_effective(effective or ())
     chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
-    question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact)
-    found = open_found(sources)
+    traces = find_traces(sources, trace, redact=not no_redact)
+    question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact, traces)
+    found = open_found(sources, traces)
     with show_progress("checking", [one.name for one in found]) as progress:
         judged = judge_sources(
             found, question, jobs=jobs or cores(), cluster=cluster, progress=progress, warn=warn

@@ -17,6 +17,7 @@ def run(
     ],
     config: options.Config = None,
     effective: options.Effective = None,
+    trace: options.Trace = None,
     buildkit_version: options.BuildkitVersion = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="parquet, csv, json (lines) or duckdb.")
@@ -55,6 +56,7 @@ def run(
             config=config,
             effective=effective,
             version=buildkit_version,
+            trace=trace,
             redact=not no_redact,
             jobs=jobs,
         )
@@ -69,8 +71,9 @@ def run(
     from analyzer.looking import read_effective
 
     meant, given = pipeline.read_config(config), read_effective(effective or ())
-    question = Question(load_rules(), meant, given, buildkit_version, redact=not no_redact)
-    found = pipeline.open_found(sources)
+    traces = pipeline.find_traces(sources, trace, redact=not no_redact)
+    question = Question(load_rules(), meant, given, buildkit_version, redact=not no_redact, traces=traces)
+    found = pipeline.open_found(sources, traces)
     with show_progress("exporting", [one.name for one in found]) as progress:
         rows, judged = export_sources(
             found,

@@ -12,9 +12,12 @@ import typer
 Sources = Annotated[
     list[str],
     typer.Argument(
+        default_factory=list,
+        show_default=False,
         metavar="SOURCE",
         help="A log: a path, `-`, a compressed file, a folder, a URL (s3://...), or a pattern of these; a builder "
-        "(builder:NAME), any container (container:NAME), the Docker Engine itself (dockerd:); a bundle.",
+        "(builder:NAME), any container (container:NAME), the Docker Engine itself (dockerd:); a bundle. With --trace "
+        "there need be none.",
     ),
 ]
 Config = Annotated[
@@ -44,6 +47,15 @@ BuildkitVersion = Annotated[
     str | None,
     typer.Option(
         "--buildkit-version", metavar="V", help="BuildKit's version, such as v0.17.3, if the log hides it."
+    ),
+]
+Trace = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trace",
+        metavar="FILE",
+        help="A trace that BuildKit exported, beside a log or instead of one: a build record (`docker buildx history "
+        "export --finalize`), OTLP as JSON from an OpenTelemetry Collector, a folder of these, `-`. Repeatable.",
     ),
 ]
 Output = Annotated[

@@ -15,11 +15,15 @@ from analyzer.cli.startup import prepare_arrow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from analyzer.api import Log, Seen
+    from analyzer.api import Log, Seen, Traces
     from analyzer.intent import Config
     from analyzer.reports.export import Named
     from analyzer.sources import Source, Unreadable
     from analyzer.tables.spool import Rows
+
+
+SAMPLE_TRACES = ("traces.otlp.jsonl", "build.dockerbuild")
+"""What the exported traces of a sample are called."""
 
 
 def read_config(path: str | None) -> Config | None:
@@ -43,6 +47,32 @@ def read_intended(path: str | None, flags: Sequence[str] | None) -> Config | Non
     return config.with_flags(" ".join(flags))
 
 
+def find_traces(sources: Sequence[str], trace: Sequence[str] | None, *, redact: bool = True) -> Traces | None:
+    """The traces that were named, if any; without a log there must be one.
+
+    Raises:
+        UsageError: There is neither; or both would be read from standard input.
+    """
+    from analyzer.errors import UsageError
+
+    if not trace:
+        if not sources:
+            raise UsageError(
+                "Missing argument 'SOURCE'",
+                hint="name a log: a file, a folder, builder:NAME, or - for standard input; or a trace: --trace FILE",
+            )
+        return None
+    if "-" in sources and "-" in trace:
+        raise UsageError(
+            "a log and a trace cannot both come from standard input", where="--trace", hint="name a file"
+        )
+    prepare_arrow()
+    from analyzer.api import load_traces
+
+    with show_progress(f"reading {name_sources(trace)}"):
+        return load_traces(*trace, redact=redact)
+
+
 def read_log(sources: list[str], *, redact: bool = True, jobs: int | None = None) -> Log:
     """The log in all the sources."""
     prepare_arrow()
@@ -58,6 +88,7 @@ def read_seen(
     config: str | None,
     effective: Sequence[str] | None,
     version: str | None,
+    trace: Sequence[str] | None = None,
     redact: bool = True,
     jobs: int | None = None,
 ) -> Seen:
@@ -67,8 +98,9 @@ def read_seen(
     from analyzer.looking import read_effective
 
     meant, given = read_config(config), read_effective(effective or ())
-    log = read_log(sources, redact=redact, jobs=jobs)
-    return attribute(log, meant, effective=given, version=version)
+    traces = find_traces(sources, trace, redact=redact)
+    log = read_log(sources, redact=redact, jobs=jobs) if sources else None
+    return attribute(log, meant, effective=given, version=version, trace=traces)
 
 
 def name_sources(sources: Sequence[str]) -> str:
@@ -76,8 +108,15 @@ def name_sources(sources: Sequence[str]) -> str:
     return sources[0] if len(sources) == 1 else f"{len(sources)} sources"
 
 
-def open_found(sources: list[str]) -> list[Source | Unreadable]:
-    """The sources that are named. Of several, one that cannot be read is told and does not end the others."""
+def open_found(sources: list[str], traces: Traces | None = None) -> list[Source | Unreadable]:
+    """The sources that are named. Of several, one that cannot be read is told and does not end the others.
+
+    Args:
+        sources: The words that name them.
+        traces: What stands for them where none is named.
+    """
+    if not sources and traces is not None:
+        return [traces.instead_of_log()]
     from analyzer.looking import look_around
     from analyzer.sources import Unreadable, open_each
 
@@ -122,7 +161,7 @@ def example_tables(
     """The tables that a check of a rule's example would judge.
 
     Args:
-        log: The log's text, or the path of a file.
+        log: The log's text, or the path of a sample's file; traces beside it are read too.
         config: The text of the configuration that was meant.
         effective: The text of the configuration that the daemon was given.
     """
@@ -131,5 +170,8 @@ def example_tables(
 
     meant = parse_config(config) if config is not None else None
     given = parse_config(effective) if effective is not None else None
-    source = log if isinstance(log, Path) else BytesIO(log.encode())
-    return check(read(source), meant, rules=(), effective=given).tables
+    if not isinstance(log, Path):
+        return check(read(BytesIO(log.encode())), meant, rules=(), effective=given).tables
+    beside = [log.parent / name for name in SAMPLE_TRACES]
+    trace = [path for path in beside if path.is_file()]
+    return check(read(log), meant, rules=(), effective=given, trace=trace).tables

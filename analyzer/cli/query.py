@@ -12,6 +12,7 @@ def run(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT over the tables (docs/tables.md).")],
     config: options.Config = None,
     effective: options.Effective = None,
+    trace: options.Trace = None,
     buildkit_version: options.BuildkitVersion = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal, csv or json.")
@@ -34,6 +35,7 @@ def run(
         config=config,
         effective=effective,
         version=buildkit_version,
+        trace=trace,
         redact=not no_redact,
         jobs=jobs,
     )

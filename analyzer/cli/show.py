@@ -14,6 +14,7 @@ def run(
     ],
     config: options.Config = None,
     effective: options.Effective = None,
+    trace: options.Trace = None,
     buildkit_version: options.BuildkitVersion = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal, csv or json.")
@@ -37,6 +38,7 @@ def run(
         config=config,
         effective=effective,
         version=buildkit_version,
+        trace=trace,
         redact=not no_redact,
         jobs=jobs,
     )

@@ -11,6 +11,7 @@ def run(
     sources: options.Sources,
     config: options.Config = None,
     effective: options.Effective = None,
+    trace: options.Trace = None,
     buildkit_version: options.BuildkitVersion = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal or json.")
@@ -35,6 +36,7 @@ def run(
         config=config,
         effective=effective,
         version=buildkit_version,
+        trace=trace,
         redact=not no_redact,
         jobs=jobs,
     )

@@ -1,7 +1,8 @@
 """What each build did, as a tree: its trace, the spans in it, the requests of each span.
 
-The log names a record's span but never a span's parent, so the tree has these three levels and no more; spans
-stand in the order of their first records. With an exported trace, table ``trace_spans`` has the parents.
+The log names a record's span but never a span's parent, so of a log alone the tree has these three levels and no
+more; spans stand in the order of their first records. With an exported trace each span that the log names stands
+under the nearest one above it, and took what the trace says.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 FORMATS = ("terminal", "json")
 
 _TRACE = ("trace_id", "title", "start", "end", "first_record", "last_record", "records", "requests", "errors")
-_SPAN = ("trace_id", "span_id", "span", "start", "end", "first_record", "last_record", "records", "errors")
+_SPAN = (
+    "trace_id", "span_id", "span", "start", "end", "first_record", "last_record", "records", "errors",
+    "parent_span_id", "duration", "times_from",
+)  # fmt: skip
 _REQUEST = (
     "trace_id", "span_id", "span", "daemon", "record", "method", "kind", "host", "host_evidence", "role",
     "reference", "digest", "status_code", "error",
@@ -34,10 +38,11 @@ _Key = tuple[str | None, str | None, str | None]
 
 @dataclass
 class SpanNode:
-    """A span and the requests made in it, each as a row of plain values."""
+    """A span and the requests made in it, each as a row of plain values; and how many spans it lies in."""
 
     row: dict[str, Any]
     requests: list[dict[str, Any]] = field(default_factory=list)
+    depth: int = 0
 
 
 @dataclass
@@ -60,20 +65,64 @@ def build_trees(tables: Mapping[str, pa.Table]) -> list[TraceNode]:
     for row in rows:
         spans[_key(row)] = node = SpanNode(row)
         _trace(traces, row["trace_id"]).spans.append(node)
+    # a trace has a name for every span, a log not always
+    named = {key[:2]: node for key, node in reversed(spans.items())}
     for row in _rows(tables, "requests", _REQUEST):
         run = f"daemon-{row['daemon']}"
         if row["trace_id"] is None and run in traces:
             # a daemon that writes no trace IDs: its run is the trace (table `traces`)
             row["trace_id"] = run
         key = _key(row)
-        node_or_none = spans.get(key)
+        node_or_none = spans.get(key) or (named.get(key[:2]) if key[1] else None)
         if node_or_none is None:
             node_or_none = spans[key] = SpanNode(
                 {name: row.get(name) for name in ("trace_id", "span_id", "span")}
             )
             _trace(traces, row["trace_id"]).spans.append(node_or_none)
         node_or_none.requests.append(row)
+    if "trace_spans" in tables and tables["trace_spans"].num_rows:
+        parents = _parents(tables["trace_spans"], set(traces))
+        for tree in traces.values():
+            tree.spans = _nested(tree.spans, parents.get(tree.row["trace_id"], {}))
     return list(traces.values())
+
+
+def _parents(trace_spans: pa.Table, traces: set[Any]) -> dict[str, dict[str, str]]:
+    """The parent of each span, by trace."""
+    found: dict[str, dict[str, str]] = {}
+    for batch in trace_spans.select(["trace_id", "span_id", "parent_span_id"]).to_batches():
+        for trace_id, span_id, parent in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if trace_id in traces and span_id and parent:
+                found.setdefault(trace_id, {})[span_id] = parent
+    return found
+
+
+def _nested(nodes: list[SpanNode], parents: Mapping[str, str]) -> list[SpanNode]:
+    """Spans, each behind the nearest that it lies in; what lies in the same stays in its order."""
+    first: dict[str, SpanNode] = {}
+    for node in nodes:
+        if node.row.get("span_id"):
+            first.setdefault(node.row["span_id"], node)
+    inner: dict[int, list[SpanNode]] = {}
+    for node in nodes:
+        above = node.row.get("span_id")
+        holder = first.get(above or "")
+        seen: set[str] = set()
+        if holder is node or holder is None:
+            holder = None
+            while (above := parents.get(above or "")) and above not in seen:
+                seen.add(above)
+                if (holder := first.get(above)) is not None:
+                    break
+        inner.setdefault(id(holder) if holder is not None else 0, []).append(node)
+    ordered: list[SpanNode] = []
+    open_ = [(node, 0) for node in reversed(inner.pop(0, []))]
+    while open_:
+        node, node.depth = open_.pop()
+        ordered.append(node)
+        open_ += [(one, node.depth + 1) for one in reversed(inner.pop(id(node), []))]
+    # what lies in itself, as only damage makes it
+    return [*ordered, *(node for some in inner.values() for node in some)]
 
 
 def write_spans(tables: Mapping[str, pa.Table], name: str, stream: TextIO) -> None:
@@ -147,7 +196,8 @@ def _write_terminal(trees: list[TraceNode], stream: TextIO) -> None:
 
 def _write_span(page: Page, node: SpanNode) -> None:
     row = node.row
-    facts = [_duration(row.get("start"), row.get("end"))]
+    took = row.get("duration")
+    facts = [_duration(row.get("start"), row.get("end")) if took is None else _exactly(took)]
     if row.get("records") is not None:
         facts.append(count(row["records"], "record"))
     if node.requests:
@@ -158,12 +208,26 @@ def _write_span(page: Page, node: SpanNode) -> None:
         facts.append(f"span {row['span_id']}")
     text = shown(row.get("span") or "(no span name)")
     text.append_text(shown("  " + ", ".join(fact for fact in facts if fact), "dim"))
-    page.paragraph("", text, indent=2)
+    deeper = 2 * min(node.depth, _DEEPEST)
+    page.paragraph("", text, indent=2 + deeper)
     for request in node.requests:
-        _write_request(page, request)
+        _write_request(page, request, deeper)
 
 
-def _write_request(page: Page, row: Mapping[str, Any]) -> None:
+_DEEPEST = 8
+"""Levels that are shown as such: a line has only so many columns."""
+
+
+def _exactly(nanoseconds: int) -> str:
+    """A duration as a trace tells it."""
+    if nanoseconds < 1_000_000:
+        return f"{nanoseconds / 1000:.0f} µs"
+    if nanoseconds < 1_000_000_000:
+        return f"{nanoseconds / 1_000_000:.1f} ms"
+    return f"{nanoseconds / 1_000_000_000:.2f} s"
+
+
+def _write_request(page: Page, row: Mapping[str, Any], deeper: int) -> None:
     status = row["status_code"]
     answer = str(status) if status is not None else "no answer"
     style = "green" if status is not None and status < 400 else "yellow" if status == 401 else "red"
@@ -177,9 +241,9 @@ def _write_request(page: Page, row: Mapping[str, Any]) -> None:
     asked = str(row["digest"] or row["reference"] or "")
     if asked not in (row["span"] or ""):
         text.append_text(shown("  " + _shorten(asked), "dim"))
-    page.paragraph(f"    {answer}", text, style=style, indent=14)
+    page.paragraph(f"    {' ' * deeper}{answer}", text, style=style, indent=14 + deeper)
     if status is None and row["error"]:
-        page.paragraph("", shown(row["error"], "red"), indent=14)
+        page.paragraph("", shown(row["error"], "red"), indent=14 + deeper)
 
 
 def _shorten(name: str) -> str:

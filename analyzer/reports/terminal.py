@@ -146,6 +146,12 @@ def _by_severity(results: Iterable[RuleResult]) -> list[RuleResult]:
 def _write_source(page: Page, source: SourceLike) -> None:
     """The log's name, and what it can be asked: without that no verdict below means anything."""
     coverage = source.coverage
+    traces = coverage.get("traces") or {}
+    if traces and not source.records and [source.name] == [", ".join(traces["files"])]:
+        page.paragraph("trace", shown(source.name, "bold"), style="dim")
+        page.paragraph("", _trace_alone(traces, source.buildkit_version))
+        _write_not_read(page, coverage)
+        return
     page.paragraph("log", shown(source.name, "bold"), style="dim")
     size = Text(f"{count(source.records, 'record')}, {count(source.lines, 'line')}")
     strange = int(coverage.get("lines_not_understood") or 0)
@@ -171,6 +177,8 @@ def _write_source(page: Page, source: SourceLike) -> None:
     else:
         parts.append(Text("every line understood"))
     page.paragraph("", Text("; ").join(parts))
+    if traces:
+        page.paragraph("trace", _trace_beside(traces), style="dim")
     gaps = [] if coverage.get("excerpt") else list(coverage.get("gaps") or ())
     for gap in gaps[:3]:
         page.paragraph("", Text.assemble(("gap: ", "yellow"), _gap(gap)))
@@ -181,8 +189,36 @@ def _write_source(page: Page, source: SourceLike) -> None:
 
 def _write_not_read(page: Page, coverage: Mapping[str, Any]) -> None:
     """What stands around the log and could not be looked at."""
-    for text in coverage.get("not_read") or ():
+    damaged = (coverage.get("traces") or {}).get("damaged") or ()
+    for text in (*(coverage.get("not_read") or ()), *damaged):
         page.paragraph("", Text.assemble(("not read: ", "yellow"), shown(text)))
+
+
+def _trace_alone(traces: Mapping[str, Any], version: str | None) -> Text:
+    """What traces hold that no log stands beside, and what they cannot tell."""
+    parts = [
+        shown(f"{count(traces['spans'], 'span')} of {count(traces['traces'], 'build')}"),
+        shown(f"BuildKit {version}" if version else "BuildKit's version unknown"),
+        shown(count(traces["request_spans"], "request")),
+        Text("no log, so the network mode and the loaded configuration stay unknown", "yellow"),
+    ]
+    return Text("; ").join(parts)
+
+
+def _trace_beside(traces: Mapping[str, Any]) -> Text:
+    """How much of the log the traces cover, and the reverse."""
+    asked, joined = traces["requests"], traces["requests_with_span"]
+    sent, told = traces["request_spans"], traces["spans_with_request"]
+    parts = [
+        shown(f"{count(traces['spans'], 'span')}"),
+        shown(
+            f"{joined:,} of the log's {count(asked, 'request')} in it", "" if joined == asked else "yellow"
+        ),
+        shown(f"{told:,} of its {count(sent, 'request')} in the log"),
+    ]
+    if traces.get("contradictions"):
+        parts.append(shown(count(traces["contradictions"], "contradiction"), "bold red"))
+    return Text("; ").join(parts)
 
 
 def _wholeness(coverage: Mapping[str, Any]) -> Text:

@@ -42,6 +42,11 @@ SPEC = TableSpec(
             "nothing but lines about requests, as pasted from a log: what they prove they prove, by inference "
             "for the whole",
         ),
+        Column(
+            "recorded",
+            pa.bool_(),
+            "an exported trace beside it holds every request of the builds that it shows, and is whole",
+        ),
         Column("gaps", pa.list_(GAP), "what is missing, each with the record that shows it"),
         Column(
             "lines_not_understood",

@@ -26,7 +26,10 @@ SPEC = TableSpec(
     row="an HTTP exchange with a registry: the `do request` line and its answer",
     columns=(
         Column(
-            "record", pa.int64(), "the `do request` record; of an answer whose request is lost, the answer's"
+            "record",
+            pa.int64(),
+            "the `do request` record; of an answer whose request is lost, the answer's; null of a request that "
+            "only an exported trace tells of",
         ),
         Column("response_record", pa.int64(), "the `fetch response received` record, null without an answer"),
         Column("line", pa.int64(), "first physical line of `record`"),
@@ -73,6 +76,12 @@ SPEC = TableSpec(
         ),
         Column("action", pa.string(), "pull, push or auth"),
         Column("pairing", pa.string(), "exact, inferred or none: how the answer was found"),
+        Column("trace_span_id", pa.string(), "its own span in an exported trace (table `trace_spans`)"),
+        Column(
+            "tls",
+            pa.string(),
+            "done, error or none: the TLS handshake, as an exported trace tells it; none on a connection used before",
+        ),
     ),
 )
 
@@ -80,6 +89,13 @@ Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 _SCHEMA = SPEC.schema
 
+OF_TRACES = (
+    *(column for column in SPEC.columns if column.name in ("trace_span_id", "tls")),
+    Column("place", pa.int64(), "its place in the order of records; its record, where it has one"),
+)
+"""What only exported traces tell, of requests that were joined with them."""
+
+_ADDED = ("daemon", "attempt", *(column.name for column in OF_TRACES))
 _INTERNAL = (
     Column("stream", pa.string(), "the wrapper's name for where the line came from"),
     Column("epoch", pa.int64(), "the start that the requests were seen in"),
@@ -89,7 +105,7 @@ _INTERNAL = (
 )
 OBSERVED = pa.schema(
     [
-        *(field for field in SPEC.schema if field.name not in ("daemon", "attempt")),
+        *(field for field in SPEC.schema if field.name not in _ADDED),
         *(pa.field(column.name, column.type) for column in _INTERNAL),
     ]
 )
@@ -116,6 +132,11 @@ class Requests:
     starts: list[Start]
 
 
+def place_of(batch: pa.RecordBatch) -> pa.Array:
+    """The place of each request in the order of records."""
+    return batch.column("place" if "place" in batch.schema.names else "record")
+
+
 class RequestTable:
     """Makes the table of observed requests, batch by batch: each gets its daemon and its attempt.
 
@@ -130,8 +151,13 @@ class RequestTable:
     def add(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of the table for these requests, which follow those before them in the order of records."""
         columns = {name: batch.column(name) for name in batch.schema.names}
-        columns["daemon"] = self._locator.daemons_of(batch)
-        columns["attempt"] = int64_array(self._count(batch))
+        for one in OF_TRACES:
+            if one.name not in columns:
+                columns[one.name] = pa.nulls(batch.num_rows, one.type)
+        place = batch.schema.get_field_index("record")
+        ordered = batch.set_column(place, "record", place_of(batch))
+        columns["daemon"] = self._locator.daemons_of(ordered)
+        columns["attempt"] = int64_array(self._count(ordered))
         return pa.RecordBatch.from_arrays([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
 
     def _count(self, batch: pa.RecordBatch) -> Numbers:

@@ -36,11 +36,14 @@ SPEC = TableSpec(
         Column("stream", pa.string(), "the wrapper's name for the process, null without a wrapper"),
         Column("first_record", pa.int64(), "its first record"),
         Column("last_record", pa.int64(), "its last record"),
-        Column("start", TIME, "the earliest time of its records"),
-        Column("end", TIME, "the latest time of its records"),
+        Column("start", TIME, "the earliest time of its records; when it began, where a trace tells it"),
+        Column("end", TIME, "the latest time of its records; when it ended, where a trace tells it"),
         Column("records", pa.int64(), "how many records carry it"),
         Column("requests", pa.int64(), "how many of them are requests to a registry (`do request`)"),
         Column("errors", pa.int64(), "how many of them are at level error or worse"),
+        Column("parent_span_id", pa.string(), "the span it lies in, where an exported trace tells it"),
+        Column("duration", pa.int64(), "nanoseconds that it took, where an exported trace tells it"),
+        Column("times_from", pa.string(), "log or trace: who tells start and end"),
     ),
 )
 
@@ -283,8 +286,16 @@ class SpansBuilder(TalliedBuilder):
         for batch in self._tally.rows().batches():
             placed = with_daemons(pa.Table.from_batches([batch]), self._daemons)
             named = pc.or_(pc.is_valid(placed.column("span_id")), pc.is_valid(placed.column("span")))
-            spans.append(in_shape(placed.filter(named), SPEC))
+            spans.append(in_shape(_of_log(placed.filter(named)), SPEC))
         return spans.finish()
+
+
+def _of_log(spans: pa.Table) -> pa.Table:
+    """Spans as the log alone tells them."""
+    nothing = {"parent_span_id": pa.string(), "duration": pa.int64()}
+    for name, kind in nothing.items():
+        spans = spans.append_column(name, pa.nulls(spans.num_rows, kind))
+    return spans.append_column("times_from", pa.repeat(pa.scalar("log"), spans.num_rows))
 
 
 ORDER = [("first_record", "ascending"), ("last_record", "ascending")]

@@ -1,0 +1,122 @@
+"""Exported traces that stand beside logs, or instead of one: found once, read when they are first asked for."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
+
+import pyarrow as pa
+
+from analyzer.errors import UsageError
+from analyzer.redaction import Redactor
+from analyzer.sources import Source, name_builders
+from analyzer.sources.tracefiles import TraceFile, open_traces
+from analyzer.tables.trace_spans import TraceSpans, read_trace_spans
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Spec = str | os.PathLike[str] | BinaryIO
+
+_KEPT: dict[str, TraceSpans] = {}
+_KEPT_AT_MOST = 4
+_READING = Lock()
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Trace files, all of one question. They may be pickled for another process that sees the same files.
+
+    Attributes:
+        files: The files.
+        redact: Replace secrets by marks.
+    """
+
+    files: tuple[TraceFile, ...]
+    redact: bool = True
+    _token: str = field(default_factory=lambda: uuid4().hex, repr=False, compare=False)
+
+    @property
+    def spans(self) -> TraceSpans:
+        """What they hold, read once in a process.
+
+        Raises:
+            SourceError: A file cannot be read.
+        """
+        with _READING:
+            found = _KEPT.get(self._token)
+            if found is None:
+                found = read_trace_spans(self.files, Redactor(enabled=self.redact))
+                while len(_KEPT) >= _KEPT_AT_MOST:
+                    del _KEPT[next(iter(_KEPT))]
+                _KEPT[self._token] = found
+            return found
+
+    @property
+    def table(self) -> pa.Table:
+        """The table ``trace_spans``."""
+        return self.spans.rows.table()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table ``trace_spans`` as an Arrow-backed pandas frame."""
+        import pandas as pd
+
+        frame: pd.DataFrame = self.table.to_pandas(types_mapper=pd.ArrowDtype)
+        return frame
+
+    @property
+    def are_copies(self) -> bool:
+        """Some are copies that only this machine has, as standard input is."""
+        return any(file.keep is not None for file in self.files)
+
+    def instead_of_log(self) -> Source:
+        """A source without a record, for traces that no log stands beside."""
+        name = ", ".join(file.name for file in self.files)
+        [source] = name_builders([Source(name=name, path=None, open=io.BytesIO, size=0)])
+        return source
+
+
+def load_traces(*specs: Spec, redact: bool = True) -> Traces:
+    """Traces that BuildKit exported, for `check` and `attribute`; see ``analyzer.load_traces``.
+
+    Args:
+        specs: OTLP as JSON, compressed or not, as an OpenTelemetry Collector writes it; build records
+            (``docker buildx history export --finalize``); folders of these; ``-`` for standard input, or an open
+            binary stream.
+        redact: Replace secrets by marks.
+
+    Raises:
+        SourceError: One is not there, or is no exported trace.
+    """
+    found: dict[str, TraceFile] = {}
+    for number, spec in enumerate(specs):
+        if isinstance(spec, str | os.PathLike):
+            opened = open_traces([os.fspath(spec)])
+        else:
+            opened = open_traces(["-"], stdin=spec)
+        for file in opened:
+            # several streams have one name
+            key = file.name if file.keep is None else f"{file.name}\0{number}"
+            found.setdefault(key, file)
+    if not found:
+        raise UsageError("no trace is named", hint="--trace FILE")
+    return Traces(tuple(found.values()), redact)
+
+
+def traces_of(trace: Traces | Spec | Sequence[Spec] | None, *, redact: bool = True) -> Traces | None:
+    """Traces, however they were named; None of none.
+
+    Args:
+        trace: Traces that `load_traces` found, or what it takes.
+        redact: Replace secrets by marks, where they are not found yet.
+    """
+    if trace is None or isinstance(trace, Traces):
+        return trace
+    if isinstance(trace, Sequence) and not isinstance(trace, str):
+        return load_traces(*trace, redact=redact) if trace else None
+    return load_traces(trace, redact=redact)
