@@ -22,6 +22,8 @@ from benchmarks.goals import RECORDS_ONLY
 from benchmarks.measure import Case, Result, measure_in_turn
 from benchmarks.performance import GROWTH_ROUNDS, STARTUP_ROUNDS, Report, render
 from benchmarks.sizes import SAMPLE, name_size, parse_size
+from benchmarks.traces import CASE as TRACED
+from benchmarks.traces import grow
 
 SMALL = ROOT / "sample_logs" / "cache-registry"
 """A log of some 100 KB."""
@@ -139,6 +141,22 @@ def other_cases(size: int, logs: Logs, config: Path) -> list[Case]:
     return cases
 
 
+def trace_cases(size: int, work: Path) -> list[Case]:
+    """Traces that were exported, beside the log of the same builds and by themselves."""
+    grown = grow(size, work)
+    words = ["--trace", str(grown.traces), "--config", str(TRACED / "buildkitd.toml")]
+    cases = []
+    for name, sources in (("check LOG --trace", [str(grown.log)]), ("check --trace", [])):
+        command = own_command("check", *sources, *words)
+        read = sum(Path(source).stat().st_size for source in sources) + grown.traces.stat().st_size
+        cases.append(Case(("trace", name, name_size(size)), read, partial(_same, command), CHECK_ENDS))
+    return cases
+
+
+def _same(command: Sequence[str], _: Path) -> Sequence[str]:
+    return command
+
+
 def startup_cases() -> list[Case]:
     log, config = SMALL / "buildkitd.log", SMALL / "buildkitd.toml"
     return [
@@ -221,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run(startup_cases, max(told.rounds, STARTUP_ROUNDS))
         other = told.other or sizes[0]
         run(lambda: other_cases(other, logs, config), told.rounds)
+        run(lambda: trace_cases(other, work), told.rounds)
         layers = layers_of(logs.log(sizes[0]), config)
         logs.drop()
         for size in sizes:

@@ -77,6 +77,18 @@ def render(report: Report) -> str:
             ],
         ),
     ]
+    traced = [
+        _row(f"`{key[1]}`, {key[2]} of traces", one)
+        for key, one in report.results.items()
+        if key[0] == "trace"
+    ]
+    if traced:
+        parts += [
+            "## Exported traces\n",
+            "OTLP JSON lines from `python -m benchmarks.traces`, joined with the log of the same builds, and judged "
+            "alone; MB/s are of both files.\n",
+            _table(_HEADER, traced),
+        ]
     if report.growth:
         rows = [
             _row(f"`{key[1]}` of {key[2]}", one) for key, one in report.results.items() if key[0] == "growth"
