@@ -439,3 +439,21 @@ def test_bytes_to_verdict(judge: Judge, make: Make) -> None:
     assert "is valid for other.example.com, not mirror.example.com" in message
     assert "it explains the error: x509: certificate signed by unknown authority" in message
     assert "b.toml line 2" in message
+
+
+@pytest.mark.parametrize(("rule", "kind"), [("ca-readable", "ca"), ("keypair-valid", "cert")])
+@pytest.mark.parametrize(
+    ("loaded", "known_by", "evidence"),
+    [(True, "proof", "proof"), (True, "inference", "inference"), (False, "proof", "inference")],
+)
+def test_files_of_what_was_loaded_are_proven_by_an_answer(
+    judge: Judge, make: Make, rule: str, kind: str, loaded: bool, known_by: str, evidence: str
+) -> None:
+    named = [{"host": HOST, "kind": kind, "path": CA}]
+    tables = make(
+        intended_certificates=named,
+        effective_certificates=named if loaded else [],
+        requests=[answer(host_evidence=known_by)],
+    )
+    (finding,) = judge(rule, tables).findings
+    assert (finding.verdict, finding.evidence) == ("pass", evidence)

@@ -164,7 +164,7 @@ BUILTIN = {
         "certificate-files",
     },
     "network": {"network-mode", "network-setup", "network-entitlement"},
-    "configuration": {"configuration-loaded", "configuration-lint", "debug-enabled"},
+    "configuration": {"configuration-loaded", "configuration-lint", "debug-enabled", "trace-agrees"},
 }
 
 
