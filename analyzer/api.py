@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
 
 import pyarrow as pa
 
@@ -17,21 +17,28 @@ from analyzer.checks import Finding, Rule, RuleResult, exit_code, findings_table
 from analyzer.errors import UsageError
 from analyzer.intent import Config, parse_config
 from analyzer.judging import Verdicts, judge, merge_results, observed_tables, see
-from analyzer.looking import look_around, read_effective
+from analyzer.limits import LIMITS
+from analyzer.looking import look_around, missing_builds, read_effective
 from analyzer.redaction import Redactor
 from analyzer.relations import Relations, join_relations
 from analyzer.scan import Scan, SourceInfo, read_records, scan_source
 from analyzer.sources import Source, open_sources
 from analyzer.sources.surroundings import Surroundings
 from analyzer.tables.spool import Rows, Spool
+from analyzer.tables.trace_spans import TraceSpans
 from analyzer.tracing import Traces as Traces
 from analyzer.tracing import load_traces as load_traces
-from analyzer.tracing import traces_of
+from analyzer.tracing import traces_beside, traces_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Spec = str | os.PathLike[str] | BinaryIO
+
+
+class _Beside(TypedDict):
+    traces: TraceSpans | None
+    sole: bool
 
 
 class Log:
@@ -61,6 +68,11 @@ class Log:
     def redact(self) -> bool:
         """Secrets are replaced by marks."""
         return self._redact
+
+    @property
+    def notes(self) -> list[str]:
+        """What was looked for beside the logs and is not there; nothing that they say hangs on it."""
+        return missing_builds(self._opened)
 
     @property
     def sources(self) -> tuple[SourceInfo, ...]:
@@ -205,7 +217,7 @@ class Report:
             write_report(self, format, stream)
 
 
-def read(*specs: Spec, redact: bool = True, jobs: int = 1) -> Log:
+def read(*specs: Spec, redact: bool = True, jobs: int = 1, builds: int = LIMITS.recent_builds) -> Log:
     """Read logs.
 
     Args:
@@ -214,6 +226,8 @@ def read(*specs: Spec, redact: bool = True, jobs: int = 1) -> Log:
         redact: Replace secrets by marks; see ``analyzer.redaction``.
         jobs: Processes that may read a large log. More than one only where the main module can be imported
             without harm, as `multiprocessing` demands.
+        builds: Recent builds of a builder that runs whose records are taken along, where Buildx gives them; 0 for
+            none.
 
     Raises:
         SourceError: There is nothing to read, or it may not be read.
@@ -224,7 +238,7 @@ def read(*specs: Spec, redact: bool = True, jobs: int = 1) -> Log:
             named += open_sources([os.fspath(spec)])
         else:
             named += open_sources(["-"], stdin=spec)
-    return Log(look_around(named or open_sources([])), redact=redact, jobs=jobs)
+    return Log(look_around(named or open_sources([]), builds=builds), redact=redact, jobs=jobs)
 
 
 def load_effective(*paths: str | os.PathLike[str]) -> Surroundings:
@@ -265,14 +279,31 @@ def attribute(
         UsageError: There is neither a log nor a trace.
     """
     log, traces = _with_traces(log, trace)
-    spans = traces.spans if traces else None
-    parts = [see(scan, config, effective=effective, version=version, traces=spans) for scan in log.scans]
-    shared = [name for name in parts[0] if name.startswith(_SHARED)]
-    return Seen(join_relations(parts, shared), log)
+    parts = [
+        see(scan, config, effective=effective, version=version, **_beside(log, scan, traces))
+        for scan in log.scans
+    ]
+    return Seen(_joined(parts, log, traces), log)
 
 
 _SHARED = ("intended_", "effective_", "context", "trace_spans")
 """Tables that are the same for all logs, by how their names begin."""
+
+
+def _beside(log: Log, scan: Scan, given: Traces | None) -> _Beside:
+    """The traces beside one of the logs."""
+    traces = traces_beside([scan.source], given, redact=log.redact)
+    return {"traces": traces.spans if traces else None, "sole": given is None or len(log.scans) == 1}
+
+
+def _joined(parts: Sequence[Relations], log: Log, given: Traces | None) -> Relations:
+    """The tables of all logs; a span stands once, whichever log it is of."""
+    shared = [name for part in parts for name in part if name.startswith(_SHARED)]
+    joined = join_relations(parts, shared)
+    traces = traces_beside([scan.source for scan in log.scans], given, redact=log.redact)
+    if len(parts) == 1 or traces is None:
+        return joined
+    return joined.with_tables({"trace_spans": lambda: traces.spans.rows})
 
 
 def _with_traces(log: Log | None, trace: Traces | Spec | Sequence[Spec] | None) -> tuple[Log, Traces | None]:
@@ -328,15 +359,13 @@ def check(
             effective=effective,
             version=version,
             require_proof=require_proof,
-            traces=traces.spans if traces else None,
+            **_beside(log, scan, traces),
         )
         for scan in log.scans
     ]
-    parts = [judgement.tables for judgement in judgements]
-    shared = [name for name in parts[0] if name.startswith(_SHARED)]
     return conclude_report(
         [judgement.verdicts for judgement in judgements],
-        join_relations(parts, shared),
+        _joined([judgement.tables for judgement in judgements], log, traces),
         fail_on=fail_on,
         allow_unknown=allow_unknown,
     )

@@ -25,17 +25,21 @@ import pyarrow.compute as pc
 
 from analyzer import __version__
 from analyzer.errors import SourceError
-from analyzer.looking import look_around
+from analyzer.limits import LIMITS
+from analyzer.looking import look_around, missing_builds
 from analyzer.records.arrays import to_arrow
 from analyzer.records.reader import RecordReader
 from analyzer.records.writing import rewrite_record
 from analyzer.redaction import Redactor
 from analyzer.reports.files import neighbour, translate_errors
+from analyzer.reports.otlp import write_otlp
 from analyzer.sources import Source, Unreadable, open_each
+from analyzer.sources.builds import MEMBER
 from analyzer.sources.bundles import FORMAT, MANIFEST, SURROUNDINGS
 from analyzer.sources.pem import public_pem
 from analyzer.sources.recorded import is_member_name, print_surroundings, stored_name
 from analyzer.sources.surroundings import ConfigFile, Surroundings
+from analyzer.tracing import traces_beside
 
 ARCHIVES: Final = (".tar.gz", ".tgz")
 PRIVATE: Final = 0o600
@@ -62,7 +66,13 @@ class Collected:
     redactions: int
 
 
-def collect(builder: str, target: str | os.PathLike[str], *, redact: bool = True) -> Collected:
+def collect(
+    builder: str,
+    target: str | os.PathLike[str],
+    *,
+    redact: bool = True,
+    builds: int = LIMITS.recent_builds,
+) -> Collected:
     """Write a bundle.
 
     Args:
@@ -70,6 +80,7 @@ def collect(builder: str, target: str | os.PathLike[str], *, redact: bool = True
         target: A folder to make, or an archive where the name ends in ``.tar.gz``. An earlier bundle there is
             replaced once the new one is whole.
         redact: Replace secrets in the log by marks.
+        builds: Recent builds of a Buildx builder whose traces are taken along; 0 for none.
 
     Raises:
         SourceError: There is no such builder, or its log cannot be read.
@@ -78,7 +89,7 @@ def collect(builder: str, target: str | os.PathLike[str], *, redact: bool = True
     found = open_each([builder if ":" in builder else f"builder:{builder}"])
     if not any(isinstance(one, Source) for one in found):
         raise next(one.error for one in found if isinstance(one, Unreadable))
-    return write_bundle(look_around(found), target, redact=redact)
+    return write_bundle(look_around(found, builds=builds), target, redact=redact)
 
 
 def write_bundle(
@@ -111,7 +122,8 @@ def write_bundle(
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     missing = [f"{one.name}: {one.error.what}" for one in found if isinstance(one, Unreadable)]
-    return Collected(bundle.members, bundle.names, missing + bundle.missing, bundle.redactions)
+    missing += [*bundle.missing, *missing_builds(found)]
+    return Collected(bundle.members, bundle.names, missing, bundle.redactions)
 
 
 @dataclass
@@ -143,14 +155,26 @@ class _Writer:
         told = Redactor(enabled=self.redact)
         self._write(prefix + log, _clean_log(source, told))
         count = told.counts.total() + source.redactions
-        values = print_surroundings(around, lost=source.damaged, redactions=count)
+        built = self._add_builds(source, prefix + MEMBER)
+        values = print_surroundings(around, lost=source.damaged, redactions=count, built=built)
         self._write(prefix + SURROUNDINGS, [_print(values)])
         self._daemons.append({"name": source.name, "folder": inner, "log": log})
         self.names.append(source.name)
         self.missing += [f"{source.name}: {one}" for one in around.not_read]
         if source.damaged:
             self.missing.append(f"{source.name}: {source.damaged}")
-        self.redactions += count + redactor.counts.total()
+        self.redactions += count + redactor.counts.total() + (built[1] if built else 0)
+
+    def _add_builds(self, source: Source, member: str) -> tuple[list[str], int] | None:
+        """Write the spans of a source's builds: what was lost of them, and secrets replaced; None without any."""
+        traces = traces_beside([source], None, redact=self.redact)
+        if traces is None or source.builds is None:
+            return None
+        spans = traces.spans
+        self._write(member, write_otlp(spans.rows))
+        damaged = [text.removeprefix(f"{source.builds.name}: ") for text in spans.damaged]
+        self.missing += spans.damaged
+        return damaged, spans.redactions
 
     def finish(self) -> None:
         """Write the manifest, which names every other member with its hash."""

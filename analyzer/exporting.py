@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from analyzer.relations import Relations, batches_of
 from analyzer.scan import SourceInfo
 from analyzer.sources import Source, Unreadable
 from analyzer.tables.spool import Rows
+from analyzer.tracing import Traces, traces_beside
 
 if TYPE_CHECKING:
     from analyzer.cluster import Progress
@@ -129,7 +130,7 @@ def export_source(task: ExportTask) -> Exported:
         return written
 
     # no rule need ask for them, and sorting them takes as long as the rules do
-    traces = task.question.traces
+    traces = task.question.traces_of(task.source)
 
     def spans() -> Rows:
         return scan.spans if traces is None else time_spans(scan.spans, traces.spans.rows)
@@ -191,7 +192,10 @@ def export_sources(
     from analyzer.reports.dataset import Stamp, write_part
     from analyzer.reports.export import publish
 
-    known = _schemas(question, found)
+    question = replace(question, sources=len(found))
+    sources = [one for one in found if isinstance(one, Source)]
+    traces = traces_beside(sources, question.traces, redact=question.redact)
+    known = _schemas(question, found, traces)
     wanted = frozenset(tables) or None
     for name in wanted or ():
         if name not in known:
@@ -231,21 +235,23 @@ def export_sources(
             if not verdicts.readable:
                 table = findings_table(verdicts.results)
                 write("findings", table.schema, table.to_batches(), source.builder)
-        if question.traces is not None and "trace_spans" in (wanted or known):
-            # they are of all sources, and stand once
-            rows = question.traces.spans.rows
+        if traces is not None and "trace_spans" in (wanted or known):
+            # some are of all sources, and stand once
+            rows = traces.spans.rows
             write("trace_spans", rows.schema, rows.batches(), found[0].builder)
         for name in sorted((wanted or known.keys()) - publication.rows.keys()):
             write(name, known[name], (), found[0].builder)
     return publication.rows, judged
 
 
-def _schemas(question: Question, found: Sequence[Source | Unreadable]) -> dict[str, pa.Schema]:
+def _schemas(
+    question: Question, found: Sequence[Source | Unreadable], traces: Traces | None
+) -> dict[str, pa.Schema]:
     """The tables of a dataset, whether they have rows or not."""
     from analyzer.checks.facts import known_specs
 
     left_out = {"context"}
-    if question.traces is None:
+    if traces is None:
         left_out |= {"trace_spans", "trace_contradictions"}
     looked_at = question.effective is not None or any(
         isinstance(one, Source) and one.surroundings is not None for one in found

@@ -6,7 +6,7 @@ A source that cannot be read is a finding, and the others are judged all the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from analyzer.checks import Finding, Rule
@@ -19,7 +19,7 @@ from analyzer.redaction import Redactor
 from analyzer.scan import Scan, SourceInfo, scan_source
 from analyzer.sources import Source, Unreadable
 from analyzer.sources.surroundings import Surroundings
-from analyzer.tracing import Traces
+from analyzer.tracing import Traces, traces_beside
 
 if TYPE_CHECKING:
     from analyzer.cluster import Progress
@@ -53,6 +53,7 @@ class Question:
         require_proof: A pass by inference is only unknown.
         redact: Replace secrets by marks.
         traces: Traces that BuildKit exported, beside the logs or instead of one.
+        sources: How many sources are asked it: a trace may belong to any of them.
     """
 
     rules: Sequence[Rule]
@@ -62,6 +63,11 @@ class Question:
     require_proof: bool = False
     redact: bool = True
     traces: Traces | None = None
+    sources: int = 1
+
+    def traces_of(self, source: Source) -> Traces | None:
+        """The traces beside a source: those of the question, and those that were found with it."""
+        return traces_beside([source], self.traces, redact=self.redact)
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ def scan_task(task: Task, sink: Sink | None = None) -> Scan:
 
 def judge_scan(scan: Scan, question: Question) -> Judgement:
     """Ask a source that was read."""
+    traces = question.traces_of(scan.source)
     return judge(
         scan,
         question.config,
@@ -106,7 +113,9 @@ def judge_scan(scan: Scan, question: Question) -> Judgement:
         effective=question.effective,
         version=question.version,
         require_proof=question.require_proof,
-        traces=question.traces.spans if question.traces else None,
+        traces=traces.spans if traces else None,
+        # what was found with a source is of no other
+        sole=question.traces is None or question.sources == 1,
     )
 
 
@@ -137,6 +146,7 @@ def judge_sources(
     """
     jobs = jobs if cluster is None else 1
     settle_traces(question, cluster)
+    question = replace(question, sources=len(found))
     made = [
         Task(reachable(one, cluster), question, jobs) if isinstance(one, Source) else one for one in found
     ]

@@ -61,6 +61,7 @@ def see(
     effective: Config | Surroundings | None = None,
     version: str | None = None,
     traces: TraceSpans | None = None,
+    sole: bool = True,
 ) -> Relations:
     """The tables of a source, each request with its host, and those of the configurations.
 
@@ -71,8 +72,9 @@ def see(
         effective: What the daemon was given, where that is known otherwise than by the source itself.
         version: BuildKit's version, such as ``v0.17.3``; read from the log where not given.
         traces: The traces that were exported beside it, or instead of it.
+        sole: There is no other source that the traces may belong to.
     """
-    return _see(scan, config, given_to(scan, effective), version, traces).tables
+    return _see(scan, config, given_to(scan, effective), version, traces, sole).tables
 
 
 def given_to(scan: Scan, effective: Config | Surroundings | None) -> Given:
@@ -98,7 +100,12 @@ class _Sight:
 
 
 def _see(
-    scan: Scan, meant: Config | None, given: Given, version: str | None, traces: TraceSpans | None
+    scan: Scan,
+    meant: Config | None,
+    given: Given,
+    version: str | None,
+    traces: TraceSpans | None,
+    sole: bool,
 ) -> _Sight:
     version = version or known_version(scan, given, traces)
     effective = given.config
@@ -106,7 +113,7 @@ def _see(
     configuration = _configuration(config, effective, version)
     observed, joined = scan.requests.observed, None
     if traces is not None:
-        joined = _join(scan, traces)
+        joined = _join(scan, traces, sole)
         observed = joined.observed
     found = attribute_requests(observed, scan.locator, configuration, cut=scan.cut)
     tables: dict[str, Callable[[], Relation] | Relation] = {
@@ -150,11 +157,13 @@ def _see(
     return _Sight(Relations(tables), joined)
 
 
-def _join(scan: Scan, traces: TraceSpans) -> Joined:
+def _join(scan: Scan, traces: TraceSpans, sole: bool) -> Joined:
     """A source and the traces beside it."""
     observed = scan.requests.observed
     if scan.records:
-        joined = join_traces(observed, traces.rows, traces=scan.traces, problems=scan.problems, cut=scan.cut)
+        joined = join_traces(
+            observed, traces.rows, traces=scan.traces, problems=scan.problems, cut=scan.cut, sole=sole
+        )
     else:
         joined = join_traces(observed, traces.rows)
     if traces.damaged:
@@ -223,6 +232,7 @@ def judge(
     version: str | None = None,
     require_proof: bool = False,
     traces: TraceSpans | None = None,
+    sole: bool = True,
 ) -> Judgement:
     """Judge a source by rules.
 
@@ -234,6 +244,7 @@ def judge(
         version: BuildKit's version; read from the log where not given.
         require_proof: A pass by inference is only unknown.
         traces: The traces that were exported beside it, or instead of it.
+        sole: There is no other source that the traces may belong to.
 
     Raises:
         RuleError: A rule cannot be run.
@@ -241,7 +252,7 @@ def judge(
     from analyzer.checks.facts import CONTEXT
 
     given = given_to(scan, effective)
-    sight = _see(scan, config, given, version, traces)
+    sight = _see(scan, config, given, version, traces, sole)
     tables = sight.tables
     context = {
         "config_given": config is not None or given.intended is not None,

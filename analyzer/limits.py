@@ -22,6 +22,11 @@ class Limits:
         unpacked_ratio: How many times its own size a bundle may unpack to: debug logs come to twenty.
         trace_object_bytes: Bytes of a trace that are read as one JSON object, which takes ten times as much memory; a
             larger object is read in parts. A Collector's batch of 8,192 spans has about as much.
+        recent_builds: Builds of a builder whose records are taken along where nobody says how many.
+        history_seconds: Time that Buildx may take to list builds, or to export the record of one.
+        history_bytes: Bytes of such a list; Buildx lists fifty builds a node.
+        history_record_bytes: Bytes of the record of one build; one with a thousand steps has some hundred kilobytes.
+        history_records_bytes: Bytes of all records that are taken along.
         trace_files: Files of one folder, or builds of one record, whose traces are read.
         rule_seconds: Time that one rule's SQL may take.
         rule_memory: Memory that the rule engine may take, in DuckDB's notation. The built-in rules stream and
@@ -49,6 +54,11 @@ class Limits:
     unpacked_ratio: int = 200
     trace_object_bytes: int = 8 << 20
     trace_files: int = 2_000
+    recent_builds: int = 10
+    history_seconds: float = 20.0
+    history_bytes: int = 4 << 20
+    history_record_bytes: int = 64 << 20
+    history_records_bytes: int = 256 << 20
     rule_seconds: float = 60.0
     rule_memory: str = "256MB"
     rule_subjects: int = 100_000

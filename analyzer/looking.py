@@ -55,15 +55,35 @@ class Given:
     not_read: tuple[str, ...] = ()
 
 
-def look_around(sources: Sequence[S]) -> list[S]:
-    """The sources, each with all that is known of its daemon; the files of daemons that run are looked at now."""
-    return [_looked(one) if isinstance(one, Source) else one for one in sources]
+def look_around(sources: Sequence[S], *, builds: int = 0) -> list[S]:
+    """The sources, each with all that is known of its daemon; what daemons that run have is looked at now.
+
+    Args:
+        sources: The sources.
+        builds: Recent builds of a builder whose records are taken along; 0 for none.
+    """
+    return [_looked(one, builds) for one in sources]
 
 
-def _looked(source: S) -> S:
-    if not isinstance(source, Source) or source.surroundings is None or source.files is None:
+def _looked(source: S, builds: int) -> S:
+    if not isinstance(source, Source):
         return source
-    return replace(source, surroundings=gather(source.surroundings, source.files), files=None)
+    around, found = source.surroundings, source.builds
+    if around is not None and source.files is not None:
+        around = gather(around, source.files)
+    if source.history is not None and builds > 0:
+        found = source.history.read(source.name, builds)
+    return replace(source, surroundings=around, files=None, builds=found, history=None)
+
+
+def missing_builds(sources: Sequence[Source | Unreadable]) -> list[str]:
+    """What could not be had of the records of builds, in words for people."""
+    return [
+        f"{one.name}: {text}"
+        for one in sources
+        if isinstance(one, Source) and one.builds is not None
+        for text in one.builds.not_read
+    ]
 
 
 def gather(around: Surroundings, files: Files) -> Surroundings:

@@ -66,19 +66,26 @@ def join_relations(parts: Sequence[Relations], shared: Sequence[str] = ()) -> Re
     """The tables of several logs, one after the other; daemons and objects are numbered on.
 
     Args:
-        parts: The tables of each, the same names in each.
+        parts: The tables of each; what one does not have is taken from the others.
         shared: Names of tables that are the same in each, as those of a configuration are.
     """
     if len(parts) == 1:
         return parts[0]
 
     def first(name: str) -> Callable[[], Relation]:
-        return lambda: parts[0].rows(name)
+        return lambda: next(part for part in parts if name in part).rows(name)
 
     def joined(name: str) -> Callable[[], Relation]:
-        return lambda: _join([part.rows(name) for part in parts], _offsets(parts))
+        def join() -> Rows:
+            having = [
+                (part, moved) for part, moved in zip(parts, _offsets(parts), strict=True) if name in part
+            ]
+            return _join([part.rows(name) for part, _ in having], [moved for _, moved in having])
 
-    return Relations({name: first(name) if name in shared else joined(name) for name in parts[0]})
+        return join
+
+    names = dict.fromkeys(name for part in parts for name in part)
+    return Relations({name: first(name) if name in shared else joined(name) for name in names})
 
 
 def _offsets(parts: Sequence[Relations]) -> list[dict[str, int]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
@@ -15,6 +15,7 @@ import pyarrow as pa
 from analyzer.errors import UsageError
 from analyzer.redaction import Redactor
 from analyzer.sources import Source, name_builders
+from analyzer.sources.builds import Builds
 from analyzer.sources.tracefiles import TraceFile, open_traces
 from analyzer.tables.trace_spans import TraceSpans, read_trace_spans
 
@@ -35,11 +36,12 @@ class Traces:
     Attributes:
         files: The files.
         redact: Replace secrets by marks.
+        token: The same for two of these that hold the same.
     """
 
-    files: tuple[TraceFile, ...]
+    files: tuple[TraceFile | Builds, ...]
     redact: bool = True
-    _token: str = field(default_factory=lambda: uuid4().hex, repr=False, compare=False)
+    token: str = field(default_factory=lambda: uuid4().hex, repr=False, compare=False)
 
     @property
     def spans(self) -> TraceSpans:
@@ -49,12 +51,14 @@ class Traces:
             SourceError: A file cannot be read.
         """
         with _READING:
-            found = _KEPT.get(self._token)
+            found = _KEPT.get(self.token)
             if found is None:
                 found = read_trace_spans(self.files, Redactor(enabled=self.redact))
+                before = sum(file.redactions for file in self.files if isinstance(file, Builds))
+                found = replace(found, redactions=found.redactions + before)
                 while len(_KEPT) >= _KEPT_AT_MOST:
                     del _KEPT[next(iter(_KEPT))]
-                _KEPT[self._token] = found
+                _KEPT[self.token] = found
             return found
 
     @property
@@ -120,3 +124,22 @@ def traces_of(trace: Traces | Spec | Sequence[Spec] | None, *, redact: bool = Tr
     if isinstance(trace, Sequence) and not isinstance(trace, str):
         return load_traces(*trace, redact=redact) if trace else None
     return load_traces(trace, redact=redact)
+
+
+def traces_beside(sources: Iterable[Source], given: Traces | None, *, redact: bool) -> Traces | None:
+    """The traces that stand beside sources: the records of their own builds, and what a user gave.
+
+    Args:
+        sources: The sources.
+        given: What the user gave.
+        redact: Replace secrets by marks.
+
+    Returns:
+        None of none.
+    """
+    own = [one.builds for one in sources if one.builds is not None and one.builds.files]
+    if not own:
+        return given
+    token = "+".join([str(redact), *(one.token for one in own), given.token if given else ""])
+    # of a span that came twice the last of two equal ones counts: the user's
+    return Traces((*own, *(given.files if given else ())), redact, token)

@@ -20,9 +20,12 @@ from analyzer.collecting import write_bundle
 from analyzer.errors import OutputError, SourceError
 from analyzer.looking import gather
 from analyzer.sources import Source, Unreadable, open_sources
+from analyzer.sources.builds import Builds, name_builds
 from analyzer.sources.surroundings import Surroundings
+from analyzer.sources.tracefiles import TraceFile
 from tests.certificates import CLIENT, make, private_der
 from tests.test_looking import CERTS, COMMAND, EFFECTIVE, MEANT, Memory
+from tests.tracefiles import layout, printed, record, stub
 
 KEY = make("builder", by=make("Example CA"), ca=False, usages=(CLIENT,))
 FILES: dict[str, bytes | None] = {
@@ -195,3 +198,114 @@ def test_a_password_in_the_configuration_stays_behind(tmp_path: Path, source: So
     content = everything(tmp_path / "b")
     assert b"hunter6" not in b"".join(content.values())
     assert bk.parse_config(content["files/etc/buildkit/buildkitd.toml"]).registries["docker.io"].mirrors
+
+
+# Traces of recent builds
+
+
+@pytest.fixture
+def built(repository: Path) -> Source:
+    """A builder whose records were taken along."""
+    sample = repository / "sample_logs/mirror-partial-trace"
+    [found] = open_sources([str(sample / "buildkitd.log")])
+    around = gather(
+        Surroundings("builder:web", command_line=COMMAND, driver="docker-container"), Memory(FILES)
+    )
+    name = name_builds("builder:web")
+    builds = Builds(name, (TraceFile("abc", sample / "build.dockerbuild", record=True),))
+    return replace(found, name="builder:web", surroundings=around, builds=builds)
+
+
+def secret_record(path: Path) -> TraceFile:
+    """A record with secrets and a span that cannot be read."""
+    url = "https://user:hunter6@mirror.example.com/v2/library/x/manifests/1?ns=docker.io&X-Amz-Signature=hunter7"
+    attributes = [
+        {"Key": key, "Value": {"Type": "STRING", "Value": value}}
+        for key, value in (("http.url", url), ("http.method", "GET"))
+    ]
+    made = printed(stub(1, Attributes=attributes), {**stub(2), "SpanContext": {"TraceID": "no"}})
+    path.write_bytes(record(layout(made)))
+    return TraceFile("def", path, record=True)
+
+
+def test_records_of_builds_are_proof(built: Source) -> None:
+    bare = replace(built, builds=None)
+    [seen] = told(built)["sources"]
+    assert seen["coverage"]["traces"]["files"] == ["SOURCE (builds)"]
+    assert "traces" not in told(bare)["sources"][0]["coverage"]
+    evidence = {row["evidence"] for row in bk.attribute(Log([built])).tables["pulls"].to_pylist()}
+    assert evidence == {"proof"}
+
+
+@pytest.mark.parametrize("name", ["bundle", "bundle.tar.gz"])
+@pytest.mark.parametrize("more", [False, True])
+def test_a_bundle_of_builds_is_judged_as_the_builder_is(
+    tmp_path: Path, name: str, more: bool, built: Source
+) -> None:
+    assert built.builds is not None
+    if more:
+        files = (secret_record(tmp_path / "secret"), *built.builds.files)
+        built = replace(built, builds=Builds(built.builds.name, files))
+    made = write_bundle([built], tmp_path / name)
+    [again] = open_sources([str(tmp_path / name)])
+    assert told(again) == told(built)
+    mine, theirs = (told(one)["sources"][0]["coverage"]["traces"] for one in (built, again))
+    assert theirs["redactions"]
+    assert bool(theirs["damaged"]) == more
+    assert mine == theirs
+    assert any("could not be read" in text for text in made.missing) == more
+    rows = [bk.attribute(Log([one])).tables["trace_spans"].drop(["source"]) for one in (built, again)]
+    assert rows[0].equals(rows[1])
+
+
+@pytest.mark.parametrize("name", ["bundle", "bundle.tar.gz"])
+def test_a_bundle_holds_spans_and_no_record(tmp_path: Path, name: str, built: Source) -> None:
+    assert built.builds is not None
+    files = (secret_record(tmp_path / "secret"), *built.builds.files)
+    built = replace(built, builds=Builds(built.builds.name, files))
+    made = write_bundle([built], tmp_path / name)
+    content = everything(tmp_path / name)
+    assert "builds.otlp.jsonl" in json.loads(content["manifest.json"])["members"]
+    assert "builds.otlp.jsonl" in made.members
+    assert not [member for member in content if member.endswith(".dockerbuild")]
+    assert not [member for member, data in content.items() if b"hunter" in data]
+    for line in content["builds.otlp.jsonl"].splitlines():
+        assert list(json.loads(line)) == ["resourceSpans"]
+    write_bundle([built], tmp_path / "other")
+    assert everything(tmp_path / "other") == content
+
+
+def test_secrets_of_builds_may_be_kept_too(tmp_path: Path, built: Source) -> None:
+    assert built.builds is not None
+    built = replace(built, builds=Builds(built.builds.name, (secret_record(tmp_path / "secret"),)))
+    write_bundle([built], tmp_path / "b", redact=False)
+    assert b"hunter7" in everything(tmp_path / "b")["builds.otlp.jsonl"]
+
+
+def test_builds_that_were_changed_are_not_believed(tmp_path: Path, built: Source) -> None:
+    write_bundle([built], tmp_path / "b")
+    path = tmp_path / "b/builds.otlp.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"code":2', b'"code":1'))
+    [again] = open_sources([str(tmp_path / "b")])
+    assert again.builds is None
+    assert told(again)["sources"][0]["coverage"]["not_read"] == [
+        "builds.otlp.jsonl: it is not the file that was collected"
+    ]
+    path.unlink()
+    [again] = open_sources([str(tmp_path / "b")])
+    assert again.surroundings is not None
+    assert again.surroundings.not_read == ("builds.otlp.jsonl: it is not the file that was collected",)
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_records_that_could_not_be_had_are_told_when_it_is_made(
+    tmp_path: Path, built: Source, files: bool
+) -> None:
+    assert built.builds is not None
+    kept = built.builds.files if files else ()
+    built = replace(built, builds=Builds(built.builds.name, kept, not_read=("records of builds: none",)))
+    assert write_bundle([built], tmp_path / "b").missing == ["builder:web: records of builds: none"]
+    assert (tmp_path / "b/builds.otlp.jsonl").exists() == files
+    [again] = open_sources([str(tmp_path / "b")])
+    assert told(again) == told(built)
+    assert told(built)["sources"][0]["coverage"]["not_read"] == []

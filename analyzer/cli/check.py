@@ -15,6 +15,7 @@ def run(
     daemon_flags: options.DaemonFlags = None,
     effective: options.Effective = None,
     trace: options.Trace = None,
+    builds: options.Builds = options.RECENT_BUILDS,
     buildkit_version: options.BuildkitVersion = None,
     rules: options.Rules = None,
     select: options.Select = None,
@@ -75,7 +76,7 @@ def run(
     chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
     traces = find_traces(sources, trace, redact=not no_redact)
     question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact, traces)
-    found = open_found(sources, traces)
+    found = open_found(sources, traces, builds=builds)
     with show_progress("checking", [one.name for one in found]) as progress:
         judged = judge_sources(
             found, question, jobs=jobs or cores(), cluster=cluster, progress=progress, warn=warn

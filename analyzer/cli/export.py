@@ -18,6 +18,7 @@ def run(
     config: options.Config = None,
     effective: options.Effective = None,
     trace: options.Trace = None,
+    builds: options.Builds = options.RECENT_BUILDS,
     buildkit_version: options.BuildkitVersion = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="parquet, csv, json (lines) or duckdb.")
@@ -57,6 +58,7 @@ def run(
             effective=effective,
             version=buildkit_version,
             trace=trace,
+            builds=builds,
             redact=not no_redact,
             jobs=jobs,
         )
@@ -73,7 +75,7 @@ def run(
     meant, given = pipeline.read_config(config), read_effective(effective or ())
     traces = pipeline.find_traces(sources, trace, redact=not no_redact)
     question = Question(load_rules(), meant, given, buildkit_version, redact=not no_redact, traces=traces)
-    found = pipeline.open_found(sources, traces)
+    found = pipeline.open_found(sources, traces, builds=builds)
     with show_progress("exporting", [one.name for one in found]) as progress:
         rows, judged = export_sources(
             found,

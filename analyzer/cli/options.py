@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from analyzer.limits import LIMITS
+
 Sources = Annotated[
     list[str],
     typer.Argument(
@@ -56,6 +58,17 @@ Trace = Annotated[
         metavar="FILE",
         help="A trace that BuildKit exported, beside a log or instead of one: a build record (`docker buildx history "
         "export --finalize`), OTLP as JSON from an OpenTelemetry Collector, a folder of these, `-`. Repeatable.",
+    ),
+]
+RECENT_BUILDS = LIMITS.recent_builds
+Builds = Annotated[
+    int,
+    typer.Option(
+        "--builds",
+        min=0,
+        metavar="N",
+        help="Recent builds whose traces a builder (builder:NAME) is asked for, by `docker buildx history`; 0 for "
+        "none. They are proof beside its log.",
     ),
 ]
 Output = Annotated[

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analyzer.cli.output import show_progress
+from analyzer.cli.output import show_progress, warn
 from analyzer.cli.startup import prepare_arrow
 
 if TYPE_CHECKING:
@@ -73,13 +73,16 @@ def find_traces(sources: Sequence[str], trace: Sequence[str] | None, *, redact: 
         return load_traces(*trace, redact=redact)
 
 
-def read_log(sources: list[str], *, redact: bool = True, jobs: int | None = None) -> Log:
+def read_log(sources: list[str], *, redact: bool = True, jobs: int | None = None, builds: int = 0) -> Log:
     """The log in all the sources."""
     prepare_arrow()
     from analyzer.api import read
 
     with show_progress(f"reading {name_sources(sources)}"):
-        return read(*sources, redact=redact, jobs=jobs or cores())
+        log = read(*sources, redact=redact, jobs=jobs or cores(), builds=builds)
+    for text in log.notes:
+        warn(text)
+    return log
 
 
 def read_seen(
@@ -89,6 +92,7 @@ def read_seen(
     effective: Sequence[str] | None,
     version: str | None,
     trace: Sequence[str] | None = None,
+    builds: int = 0,
     redact: bool = True,
     jobs: int | None = None,
 ) -> Seen:
@@ -99,7 +103,7 @@ def read_seen(
 
     meant, given = read_config(config), read_effective(effective or ())
     traces = find_traces(sources, trace, redact=redact)
-    log = read_log(sources, redact=redact, jobs=jobs) if sources else None
+    log = read_log(sources, redact=redact, jobs=jobs, builds=builds) if sources else None
     return attribute(log, meant, effective=given, version=version, trace=traces)
 
 
@@ -108,20 +112,25 @@ def name_sources(sources: Sequence[str]) -> str:
     return sources[0] if len(sources) == 1 else f"{len(sources)} sources"
 
 
-def open_found(sources: list[str], traces: Traces | None = None) -> list[Source | Unreadable]:
+def open_found(
+    sources: list[str], traces: Traces | None = None, *, builds: int = 0
+) -> list[Source | Unreadable]:
     """The sources that are named. Of several, one that cannot be read is told and does not end the others.
 
     Args:
         sources: The words that name them.
         traces: What stands for them where none is named.
+        builds: Recent builds of a builder whose records are taken along.
     """
     if not sources and traces is not None:
         return [traces.instead_of_log()]
-    from analyzer.looking import look_around
+    from analyzer.looking import look_around, missing_builds
     from analyzer.sources import Unreadable, open_each
 
     with show_progress(f"reading {name_sources(sources)}"):
-        found = look_around(open_each(sources))
+        found = look_around(open_each(sources), builds=builds)
+    for text in missing_builds(found):
+        warn(text)
     if not any(not isinstance(one, Unreadable) for one in found):
         raise next(one.error for one in found if isinstance(one, Unreadable))
     return found

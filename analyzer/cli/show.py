@@ -15,6 +15,7 @@ def run(
     config: options.Config = None,
     effective: options.Effective = None,
     trace: options.Trace = None,
+    builds: options.Builds = options.RECENT_BUILDS,
     buildkit_version: options.BuildkitVersion = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal, csv or json.")
@@ -39,6 +40,7 @@ def run(
         effective=effective,
         version=buildkit_version,
         trace=trace,
+        builds=builds,
         redact=not no_redact,
         jobs=jobs,
     )

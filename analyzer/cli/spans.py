@@ -12,6 +12,7 @@ def run(
     config: options.Config = None,
     effective: options.Effective = None,
     trace: options.Trace = None,
+    builds: options.Builds = options.RECENT_BUILDS,
     buildkit_version: options.BuildkitVersion = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal or json.")
@@ -37,6 +38,7 @@ def run(
         effective=effective,
         version=buildkit_version,
         trace=trace,
+        builds=builds,
         redact=not no_redact,
         jobs=jobs,
     )

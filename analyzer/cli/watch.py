@@ -78,7 +78,8 @@ def run(
 
     On a terminal a view is shown; elsewhere each verdict that changes is a line on standard error. A pass
     is one so far. The watching ends with the builder, by --for or --until-idle, by Ctrl-C or SIGTERM; then
-    comes the report of `check` on all that was read, with its exit code.
+    comes the report of `check` on all that was read, with its exit code. Records of builds are not asked
+    for; `check builder:NAME` takes them.
     """
     from analyzer.cli.output import open_output
     from analyzer.cli.pipeline import read_intended

@@ -56,7 +56,7 @@ def read_stub(stub: Members) -> ExportedSpan | None:
         go_time(stub.get("EndTime")),
         _status(status.get("Code")),
         clean(message) if isinstance(message, str) and message else None,
-        _attributes(stub.get("Resource")).get("service.name"),
+        _attributes(stub.get("Resource")).get("service.name") or None,
         clean(scope_name) if isinstance(scope_name, str) and scope_name else None,
         _attributes(stub.get("Attributes")),
         tuple(

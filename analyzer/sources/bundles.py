@@ -18,10 +18,12 @@ from typing import IO, Any, Final
 
 from analyzer.errors import SourceError
 from analyzer.limits import LIMITS
+from analyzer.sources.builds import MEMBER, Builds, name_builds
 from analyzer.sources.local import Copy, LocalFile
 from analyzer.sources.model import Source, Unreadable
-from analyzer.sources.recorded import CHANGED, is_member_name, read_surroundings
+from analyzer.sources.recorded import CHANGED, is_member_name, read_built, read_surroundings
 from analyzer.sources.stored import reason, unreadable
+from analyzer.sources.tracefiles import TraceFile
 
 FORMAT: Final = "buildkit-analyzer/bundle/1"
 MANIFEST: Final = "manifest.json"
@@ -102,7 +104,22 @@ class _Bundle:
             raise SourceError(f"its log {member} is missing", where=called, hint="collect it anew")
         source = LocalFile(path, called, self.keep).source()
         changed = None if self._is_sound(member) else CHANGED
-        return replace(source, lost=changed or lost, redactions=redactions, surroundings=around)
+        builds = self._builds(called, prefix + MEMBER, told)
+        if builds is None and prefix + MEMBER in self.manifest["members"]:
+            around = replace(around, not_read=(*around.not_read, f"{MEMBER}: {CHANGED}"))
+        return replace(
+            source, lost=changed or lost, redactions=redactions, surroundings=around, builds=builds
+        )
+
+    def _builds(self, called: str, member: str, told: Mapping[str, Any]) -> Builds | None:
+        """The traces of builds that were collected; None without any, or where they were changed."""
+        path = self._path(member)
+        if path is None or not self._is_sound(member):
+            return None
+        damaged, redactions = read_built(told)
+        name = name_builds(called)
+        file = TraceFile(name, path, record=False, keep=self.keep)
+        return Builds(name, (file,), damaged=damaged, redactions=redactions)
 
     def _path(self, member: str) -> Path | None:
         """The file of a member; None of one that the manifest does not name, or that is a link."""

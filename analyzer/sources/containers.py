@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +12,10 @@ from analyzer.errors import SourceError
 from analyzer.sources.containerfiles import ContainerFiles
 from analyzer.sources.engine import Engine, EngineLostError, connect
 from analyzer.sources.frames import FrameError, Lines
+from analyzer.sources.history import History
 from analyzer.sources.local import Copy
 from analyzer.sources.model import Source, Unreadable
+from analyzer.sources.moments import read_moment
 from analyzer.sources.nodes import CONTAINER_DRIVER, Node, builder_in_use, nodes_of, stored_builder
 from analyzer.sources.stored import reason
 from analyzer.sources.surroundings import Surroundings
@@ -46,15 +47,47 @@ def open_builder(name: str) -> list[Source | Unreadable]:
     if not chosen:
         raise SourceError("no builder is named, and none is in use", where=BUILDER, hint="builder:NAME")
     nodes = find_nodes(chosen)
-    opened: list[Source | Unreadable] = []
+    opened: list[tuple[Node, Source | Unreadable]] = []
+    running = True
     for node in nodes:
         called = BUILDER + (chosen if len(nodes) == 1 else node.name)
         try:
             engine = connect(node.endpoint)
-            opened.append(_open(engine, node.container, called, CONTAINER_DRIVER))
+            state = inspect_container(engine, node.container, called)
+            running = running and _runs(state)
+            opened.append((node, _open(engine, state, called, CONTAINER_DRIVER)))
         except SourceError as error:
-            opened.append(Unreadable(called, error))
-    return opened
+            opened.append((node, Unreadable(called, error)))
+            running = False
+    return [
+        replace(one, history=_history(chosen, node, one, running=running)) if isinstance(one, Source) else one
+        for node, one in opened
+    ]
+
+
+def _history(builder: str, node: Node, source: Source, *, running: bool) -> History:
+    """Where the records of a node's builds can be asked for.
+
+    Args:
+        builder: The builder.
+        node: The node.
+        source: Its log.
+        running: All nodes of the builder run: Buildx would start one that does not.
+    """
+    kept = stored_builder(builder)
+    since = source.surroundings.created if source.surroundings else None
+    if kept is None:
+        # a Docker context may have the name, and its records are not of this builder
+        return History(builder, node.name, since, "this user's Buildx has no builder of that name")
+    if not running:
+        return History(kept.name, node.name, since, "not all nodes of the builder run, and none is started")
+    return History(kept.name, node.name, since)
+
+
+def _runs(state: Json) -> bool:
+    """Whether a container runs, and is not held."""
+    told = _part(state, "State")
+    return told.get("Running") is True and told.get("Paused") is not True
 
 
 def find_nodes(name: str) -> list[Node]:
@@ -84,7 +117,8 @@ def open_container(name: str) -> Source:
     Raises:
         SourceError: There is no such container, or the engine cannot be asked.
     """
-    return _open(connect(), name, CONTAINER + name, None)
+    engine, called = connect(), CONTAINER + name
+    return _open(engine, inspect_container(engine, name, called), called, None)
 
 
 def inspect_container(engine: Engine, container: str, called: str) -> Json:
@@ -123,14 +157,13 @@ def surroundings_of(engine: Engine, state: Json, called: str, driver: str | None
         image_id=_text(state.get("Image")),
         engine=engine.version(),
         driver=driver,
-        created=_moment(state.get("Created")),
-        started=_moment(told.get("StartedAt")),
+        created=read_moment(state.get("Created")),
+        started=read_moment(told.get("StartedAt")),
         user=_text(config.get("User")),
     )
 
 
-def _open(engine: Engine, container: str, called: str, driver: str | None) -> Source:
-    state = inspect_container(engine, container, called)
+def _open(engine: Engine, state: Json, called: str, driver: str | None) -> Source:
     identity = str(state["Id"])
     copy = Copy()
     lost = _copy_log(engine, state, called, copy.path)
@@ -191,16 +224,3 @@ def _part(state: Json, name: str) -> dict[str, Any]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _moment(value: object) -> datetime | None:
-    """A time of the engine; its zero time is none."""
-    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$", str(value))
-    if not match or match[1].startswith("0001"):
-        return None
-    try:
-        return datetime.fromisoformat(
-            f"{match[1]}.{(match[2] or '0')[:6]:0<6}{match[3].replace('Z', '+00:00')}"
-        )
-    except ValueError:
-        return None

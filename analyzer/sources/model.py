@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from analyzer.errors import SourceError
 from analyzer.sources.surroundings import Files, Surroundings
+
+if TYPE_CHECKING:
+    from analyzer.sources.builds import Builds
+    from analyzer.sources.history import History
 
 _SAMPLE = 1 << 16
 _NULS_IN_BINARY = 0.01
@@ -36,6 +40,8 @@ class Source:
         redactions: Secrets that were replaced in it before.
         surroundings: What is known of the daemon beside its log; None for a log alone.
         files: The files where the daemon runs, while they can still be looked at.
+        builds: The records of recent builds that were found with it; None where nobody looked for them.
+        history: Where such records can be asked for, while they can.
         spooled: It is a copy in a temporary folder of this process, as standard input is: no other machine can
             open it.
     """
@@ -53,6 +59,8 @@ class Source:
     redactions: int = 0
     surroundings: Surroundings | None = None
     files: Files | None = field(default=None, repr=False, compare=False)
+    builds: Builds | None = None
+    history: History | None = field(default=None, repr=False, compare=False)
     damage: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property

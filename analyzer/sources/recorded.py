@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,8 +24,17 @@ def is_member_name(name: str) -> bool:
     return len(name) <= 1024 and _NAME.fullmatch(name) is not None
 
 
-def print_surroundings(around: Surroundings, *, lost: str | None, redactions: int) -> dict[str, Any]:
-    """Surroundings as plain values; what files hold is stored beside, see `stored_name`."""
+def print_surroundings(
+    around: Surroundings, *, lost: str | None, redactions: int, built: tuple[Sequence[str], int] | None = None
+) -> dict[str, Any]:
+    """Surroundings as plain values; what files hold is stored beside, see `stored_name`.
+
+    Args:
+        around: The surroundings.
+        lost: What was lost of the log.
+        redactions: Secrets that were replaced in the log.
+        built: What was lost of the traces of builds, and the secrets that were replaced in them; None without any.
+    """
 
     def config(file: ConfigFile | None) -> dict[str, Any] | None:
         if file is None:
@@ -69,6 +78,7 @@ def print_surroundings(around: Surroundings, *, lost: str | None, redactions: in
         "not_read": list(around.not_read),
         "lost": lost,
         "redactions": redactions,
+        **({"builds": {"damaged": list(built[0]), "redactions": built[1]}} if built is not None else {}),
     }
 
 
@@ -128,9 +138,24 @@ def read_surroundings(
         files={file.path: file for file in files},
         not_read=(*(str(one) for one in _list(told.get("not_read"))), *missing),
     )
-    redactions = told.get("redactions")
-    count = redactions if isinstance(redactions, int) and redactions >= 0 else 0
-    return around, count, _text_or_none(told.get("lost"))
+    return around, _count(told.get("redactions")), _text_or_none(told.get("lost"))
+
+
+def read_built(told: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
+    """What was lost of the traces of builds, and the secrets that were replaced in them.
+
+    Args:
+        told: What `print_surroundings` wrote, or something hostile.
+    """
+    built = told.get("builds")
+    if not isinstance(built, dict):
+        return (), 0
+    damaged = tuple(str(one) for one in _list(built.get("damaged")))
+    return damaged, _count(built.get("redactions"))
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0
 
 
 def _certificate(value: Mapping[str, Any], stored: Stored, missing: list[str]) -> CertificateFile:

@@ -34,6 +34,7 @@ from analyzer.sources.stored import reason, unreadable
 
 TRACE_LAYER: Final = "application/vnd.buildkit.otlp.json.v0"
 STDIN: Final = "<stdin>"
+NO_TRACE: Final = "the build record holds no trace"
 HOW: Final = (
     "docker buildx history export --finalize -o build.dockerbuild, or what an OpenTelemetry Collector wrote"
 )
@@ -231,9 +232,7 @@ class _Record:
         """The trace of each build."""
         layers = self._layers()
         if not layers:
-            raise SourceError(
-                "the build record holds no trace", where=self._file.name, hint=f"export it anew: {HOW}"
-            )
+            raise SourceError(NO_TRACE, where=self._file.name, hint=f"export it anew: {HOW}")
         wanted = {layer.member: layer for layer in layers}
         for name, member, content in self._members(set(wanted)):
             layer = wanted.pop(name, None)

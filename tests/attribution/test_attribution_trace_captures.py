@@ -100,4 +100,4 @@ def test_lost_spans_never_turn_a_failure_into_a_pass(capture: Capture) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("capture", FAILING, ids=lambda one: one.name)
 def test_spans_lost_in_many_ways_never_turn_a_failure_into_a_pass(capture: Capture) -> None:
-    assert sum(lose(capture, seed, most=99) for seed in range(1, 13)) >= 150
+    assert sum(lose(capture, seed, most=99) for seed in (1, 2)) >= 25

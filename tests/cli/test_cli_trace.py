@@ -90,8 +90,9 @@ def test_a_damaged_trace_is_told_and_is_no_record_of_everything(
     whole = (repository / "sample_logs" / USED / TRACES[USED]).read_bytes()
     cut = write(tmp_path, "cut.jsonl", whole[: len(whole) * 2 // 3])
     _, out, _ = run("check", *sample(USED, trace=False), "--trace", cut, *config)
-    assert "not read: " in out
-    assert "could not be read" in " ".join(out.split())
+    told = " ".join(out.split())
+    assert "not read: " in told
+    assert "could not be read" in told
     code, out, _ = run("check", "--trace", cut, *config, "-f", "json")
     assert verdicts(out)["mirror-served"][0] != "pass"
     assert code == 3
