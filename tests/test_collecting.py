@@ -239,6 +239,7 @@ def test_records_of_builds_are_proof(built: Source) -> None:
 
 @pytest.mark.parametrize("name", ["bundle", "bundle.tar.gz"])
 @pytest.mark.parametrize("more", [False, True])
+@pytest.mark.slow
 def test_a_bundle_of_builds_is_judged_as_the_builder_is(
     tmp_path: Path, name: str, more: bool, built: Source
 ) -> None:
@@ -298,6 +299,7 @@ def test_builds_that_were_changed_are_not_believed(tmp_path: Path, built: Source
 
 
 @pytest.mark.parametrize("files", [True, False])
+@pytest.mark.slow
 def test_records_that_could_not_be_had_are_told_when_it_is_made(
     tmp_path: Path, built: Source, files: bool
 ) -> None:

@@ -56,6 +56,7 @@ def apply(data: bytes, edits: list[tuple[str, float, bytes]]) -> bytes:
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=8)
 @given(edits=damage())
+@pytest.mark.slow
 def test_a_damaged_log_is_still_judged(name: str, edits: list[tuple[str, float, bytes]]) -> None:
     sample = SAMPLES / name
     data = apply((sample / "buildkitd.log").read_bytes(), edits)

@@ -48,6 +48,7 @@ def tables(scan: Scan) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.usefixtures("small_segments")
 @pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(
     log: Path, compressed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_two_processes_give_what_one_gives(
 
 
 @pytest.mark.usefixtures("small_segments")
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(log: Path, tmp_path: Path) -> None:
     sources = open_sources([str(log)])
     rows = [

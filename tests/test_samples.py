@@ -75,6 +75,7 @@ def test_lines_taken_out_never_turn_a_failure_into_a_pass(sample: Path) -> None:
         assert [rule for rule in failing if after[rule] == "pass"] == [], how
 
 
+@pytest.mark.slow
 def test_renaming_the_mirror_in_the_configuration_makes_no_pull_look_mirrored() -> None:
     served = [rule for rule in promises() if rule.id == "mirror-served"]
     renamed = 0

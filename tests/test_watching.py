@@ -177,6 +177,7 @@ SMALL = REPOSITORY / "sample_logs" / "mirror-fallback" / "buildkitd.log"
 
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 1 << 30), max_size=12), st.integers(0, 1 << 30))
+@pytest.mark.slow
 def test_a_log_may_come_in_any_pieces_and_be_looked_at_anywhere(places: list[int], look: int) -> None:
     data = SMALL.read_bytes() + b"a block of\nlines that are no record\n" + SMALL.read_bytes()[:3000]
     source = replace(open_sources([str(SMALL)])[0], open=lambda: io.BytesIO(data), plain_path=None)
@@ -195,6 +196,7 @@ def test_a_log_may_come_in_any_pieces_and_be_looked_at_anywhere(places: list[int
     assert tables(snapshot, None) == tables(prefix(source, data[: look % len(data)]), None)
 
 
+@pytest.mark.slow
 def test_snapshots_of_tables_in_files_are_those_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "GROUP_ROWS", 10)
     monkeypatch.setattr(spool, "_LOOSE_ROWS", 5)
@@ -208,6 +210,7 @@ def test_snapshots_of_tables_in_files_are_those_of_the_log(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "name", ["mirror-fallback", "mirror-used", "two-starts", "push-wrong-ca", "debug-off"]
 )
+@pytest.mark.slow
 def test_what_is_said_so_far_is_what_check_says_of_the_lines_so_far(name: str) -> None:
     folder = REPOSITORY / "sample_logs" / name
     path, question = folder / "buildkitd.log", question_of(folder)

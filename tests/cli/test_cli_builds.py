@@ -134,6 +134,7 @@ def test_the_bundle_says_what_the_builder_said(
     assert covered(out) == [None]
 
 
+@pytest.mark.slow
 def test_every_command_takes_them_along(run: Any, docker: Docker, config: list[Any], tmp_path: Path) -> None:
     words = (
         ("query", "builder:web", "SELECT count(*) AS n FROM trace_spans", "-f", "json"),
@@ -236,6 +237,7 @@ def test_a_record_is_joined_with_its_own_node_alone(run: Any, pair: Docker, conf
     assert second is None
 
 
+@pytest.mark.slow
 def test_what_one_node_has_alone_stands_in_the_tables_of_both(
     run: Any, pair: Docker, tmp_path: Path, config: list[Any]
 ) -> None:
@@ -265,6 +267,7 @@ def test_a_trace_that_the_user_gives_stands_beside_them(
     assert covered(out)[0]["spans"] == covered(own)[0]["spans"]
 
 
+@pytest.mark.slow
 def test_a_trace_of_one_log_is_not_taken_for_another_s(
     run: Any, repository: Path, config: list[Any], tmp_path: Path, record: Path
 ) -> None:

@@ -182,6 +182,7 @@ def test_no_secret_and_no_control_character_gets_out(run: Any, tmp_path: Path, c
     assert "verysecret" in out
 
 
+@pytest.mark.slow
 def test_the_library_takes_traces_in_every_way(repository: Path) -> None:
     folder = repository / "sample_logs" / PARTIAL
     path = folder / TRACES[PARTIAL]

@@ -69,6 +69,7 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return patch
 
 
+@pytest.mark.slow
 def test_taking_events_together_changes_nothing(logs: list[bytes], one_by_one: Callable[[], None]) -> None:
     together = [told(build(log, chunk)) for log in logs for chunk in (6000, 1 << 20)]
     one_by_one()
