@@ -21,7 +21,15 @@ NO_ROOT = "it has no beginning"
 NO_CALL = "a call of the build has no span of the daemon"
 NO_REQUEST = "the span of a request is missing"
 NOT_SHOWN = "in this version of BuildKit nothing would show that a request is missing"
+NO_TAIL = "the build went on after the last span that is there"
 NO_END = "a request was refused, and what came of it is missing"
+
+_LEVELS = 64
+"""Levels of spans: a build's tree has ten."""
+
+_PAUSE = 50_000_000
+_SHARE = 100
+"""Nanoseconds, and the hundredth of its time, that a call may go on after the last span within it."""
 
 
 def find_faults(tree: SpanTree) -> dict[int, list[str]]:
@@ -34,7 +42,10 @@ def find_faults(tree: SpanTree) -> dict[int, list[str]]:
 
     up, there = tree.up, tree.up >= 0
     orphan = (tree.parents != 0) & ~there
-    note(NO_PARENT, orphan & ~tree.server)
+    calling = np.zeros(len(tree.ids), np.bool_)
+    calling[up[tree.server & there]] = True
+    # of a call that was answered here the caller's span may never come; that of one made here would be there
+    note(NO_PARENT, orphan & (~tree.server | calling))
     topped = np.zeros(len(tree.traces), np.bool_)
     topped[tree.trace[~there]] = True
     note(NO_ROOT, ~topped[tree.trace])
@@ -42,6 +53,7 @@ def find_faults(tree: SpanTree) -> dict[int, list[str]]:
     answered[up[tree.solve & there]] = True
     inner = tree.solve & there & tree.solve[np.where(there, up, 0)]
     note(NO_CALL, tree.solve & there & ~inner & ~answered)
+    note(NO_TAIL, _without_tail(tree))
     for trace in _without_request(tree):
         faults.setdefault(trace, []).append(NO_REQUEST)
     places = int64s(tree.http.column("place").combine_chunks())
@@ -49,6 +61,24 @@ def find_faults(tree: SpanTree) -> dict[int, list[str]]:
     for trace in set(tree.trace[places].tolist()) - told:
         faults.setdefault(trace, []).append(NOT_SHOWN)
     return faults
+
+
+def _without_tail(tree: SpanTree) -> Mask:
+    """Calls of a build that end well after the last span within them.
+
+    In 22 whole traces of v0.10.6 to v0.32.2 that was at most 8 ms.
+    """
+    there = tree.up >= 0
+    inside = np.where(tree.solve, 0, tree.ends)
+    latest = np.zeros(len(tree.ids), np.int64)
+    for _ in range(_LEVELS):
+        before = latest.copy()
+        np.maximum.at(latest, tree.up[there], np.maximum(inside, latest)[there])
+        if np.array_equal(before, latest):
+            break
+    outermost = tree.solve & ~(there & tree.solve[np.where(there, tree.up, 0)])
+    allowed = _PAUSE + (tree.ends - tree.starts) // _SHARE
+    return outermost & (latest > 0) & (tree.ends - latest > allowed)
 
 
 def _without_request(tree: SpanTree) -> set[int]:
