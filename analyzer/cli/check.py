@@ -6,8 +6,6 @@ import typer
 
 from analyzer.cli import options
 
-FAIL_ON = ("error", "warning", "info", "never")
-
 
 def run(
     sources: options.Sources,
@@ -30,18 +28,9 @@ def run(
         ),
     ] = "terminal",
     output: options.Output = "-",
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            "--fail-on", metavar="SEVERITY", help="Exit 1 from here on: error, warning, info or never."
-        ),
-    ] = "error",
-    allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Exit 0, not 3, when an error rule is unknown.")
-    ] = False,
-    require_proof: Annotated[
-        bool, typer.Option("--require-proof", help="Take a pass by inference for unknown.")
-    ] = False,
+    fail_on: options.FailOn = "error",
+    allow_unknown: options.AllowUnknown = False,
+    require_proof: options.RequireProof = False,
     no_redact: options.NoRedact = False,
     jobs: options.Jobs = None,
     cluster: options.Cluster = None,
@@ -61,8 +50,8 @@ def run(
     from analyzer.cli.startup import prepare_arrow
     from analyzer.reports import find_writer, unknown_name
 
-    if fail_on not in FAIL_ON:
-        raise unknown_name("severity", fail_on, FAIL_ON)
+    if fail_on not in options.FAIL_ON:
+        raise unknown_name("severity", fail_on, options.FAIL_ON)
     write = find_writer(format_)
     meant = read_intended(config, daemon_flags)
 

@@ -15,12 +15,7 @@ def run(
         str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal or json.")
     ] = "terminal",
     output: options.Output = "-",
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            "--fail-on", metavar="SEVERITY", help="Exit 1 from here on: error, warning, info or never."
-        ),
-    ] = "error",
+    fail_on: options.FailOn = "error",
 ) -> int:
     """Find mistakes in a configuration.
 
@@ -28,15 +23,14 @@ def run(
 
     Exit codes: 0 nothing at or above --fail-on; 1 something; 2 the file cannot be read.
     """
-    from analyzer.cli.check import FAIL_ON
     from analyzer.cli.output import open_output
     from analyzer.intent import load_config
     from analyzer.reports import unknown_name
     from analyzer.reports.configuration import find_lint_writer
     from analyzer.reports.model import reaches
 
-    if fail_on not in FAIL_ON:
-        raise unknown_name("severity", fail_on, FAIL_ON)
+    if fail_on not in options.FAIL_ON:
+        raise unknown_name("severity", fail_on, options.FAIL_ON)
     write = find_lint_writer(format_)
     config = load_config(file)
     if daemon_flags:

@@ -103,3 +103,13 @@ Ignore = Annotated[
     list[str] | None,
     typer.Option("--ignore", metavar="ID", help="Without this rule. Repeatable."),
 ]
+FAIL_ON = ("error", "warning", "info", "never")
+
+FailOn = Annotated[
+    str,
+    typer.Option("--fail-on", metavar="SEVERITY", help="Exit 1 from here on: error, warning, info or never."),
+]
+AllowUnknown = Annotated[
+    bool, typer.Option("--allow-unknown", help="Exit 0, not 3, when an error rule is unknown.")
+]
+RequireProof = Annotated[bool, typer.Option("--require-proof", help="Take a pass by inference for unknown.")]

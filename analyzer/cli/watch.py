@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from analyzer.cli import options
-from analyzer.cli.check import FAIL_ON
 
 if TYPE_CHECKING:
     from analyzer.standings import Change
@@ -48,18 +47,9 @@ def run(
         ),
     ] = "terminal",
     output: options.Output = "-",
-    fail_on: Annotated[
-        str,
-        typer.Option(
-            "--fail-on", metavar="SEVERITY", help="Exit 1 from here on: error, warning, info or never."
-        ),
-    ] = "error",
-    allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Exit 0, not 3, when an error rule is unknown.")
-    ] = False,
-    require_proof: Annotated[
-        bool, typer.Option("--require-proof", help="Take a pass by inference for unknown.")
-    ] = False,
+    fail_on: options.FailOn = "error",
+    allow_unknown: options.AllowUnknown = False,
+    require_proof: options.RequireProof = False,
     no_redact: options.NoRedact = False,
     seconds: Annotated[
         float | None, typer.Option("--for", min=0, metavar="SECONDS", help="End after so long.")
@@ -86,8 +76,8 @@ def run(
     from analyzer.cli.startup import prepare_arrow
     from analyzer.reports import find_writer, unknown_name
 
-    if fail_on not in FAIL_ON:
-        raise unknown_name("severity", fail_on, FAIL_ON)
+    if fail_on not in options.FAIL_ON:
+        raise unknown_name("severity", fail_on, options.FAIL_ON)
     write = find_writer(format_)
     meant = read_intended(config, daemon_flags)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +17,13 @@ from analyzer.sources.model import Source, Unreadable
 from analyzer.sources.moments import read_moment
 from analyzer.sources.nodes import CONTAINER_DRIVER, Node, builder_in_use, nodes_of, stored_builder
 from analyzer.sources.stored import reason
-from analyzer.sources.surroundings import Surroundings
+from analyzer.sources.surroundings import Surroundings, is_kept_variable
 
 if TYPE_CHECKING:
     from analyzer.sources.engine import Json
 
 CONTAINER: Final = "container:"
 BUILDER: Final = "builder:"
-
-VARIABLES: Final = re.compile(
-    r"HOME|USER|XDG_CONFIG_HOME|XDG_RUNTIME_DIR|BUILDKITD?_(?!.*(?:TOKEN|SECRET|PASS|KEY)).*"
-)
-"""Variables that change what the daemon does; no others are taken, since they may hold secrets."""
 
 _WRITTEN_BYTES = 1 << 20
 
@@ -146,7 +140,7 @@ def surroundings_of(engine: Engine, state: Json, called: str, driver: str | None
         sorted(
             (name, value)
             for name, _, value in (str(one).partition("=") for one in config.get("Env") or ())
-            if VARIABLES.fullmatch(name)
+            if is_kept_variable(name)
         )
     )
     return Surroundings(

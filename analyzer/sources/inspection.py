@@ -14,10 +14,10 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 
-from analyzer.sources.surroundings import CertificateFile, ConfigFile, Program, Surroundings
+from analyzer.sources.moments import read_moment
+from analyzer.sources.surroundings import CertificateFile, ConfigFile, Program, Surroundings, is_kept_variable
 
 _TEXT: Final = 64 << 20
 """Characters of a text that are read at most: a builder's certificate files take a few hundred thousand."""
@@ -31,7 +31,6 @@ _FIELD = re.compile(r"([A-Z][A-Za-z ]{0,40}):[ \t]*(.*)")
 _FILE = re.compile(r"File#(.{1,1024}):")
 _CONTENT = re.compile(r"[ \t]+> ?(.*)")
 _OPTION = re.compile(r'([A-Za-z0-9_.-]+)=("(?:[^"\\]|\\.)*")')
-_VARIABLE = re.compile(r"XDG_CONFIG_HOME|HOME|USER|BUILDKITD?_[A-Z0-9_]+")
 _DAEMON = re.compile(r"(rootless-)?buildkitd|dockerd(-[a-z-]+(\.sh)?)?")
 _KEY_BLOCK: Final = "PRIVATE KEY-----"
 
@@ -154,7 +153,7 @@ def _options(text: str) -> dict[str, str]:
 
 
 def _allowed(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if _VARIABLE.fullmatch(name)}
+    return {name: value for name, value in environment.items() if is_kept_variable(name)}
 
 
 def _is_rootless(image: str | None) -> bool:
@@ -196,8 +195,8 @@ def read_docker_inspect(text: str) -> Surroundings | None:
         image=_text(config, "Image"),
         image_id=_text(container, "Image"),
         driver="docker-container" if name.startswith(_CONTAINER) else None,
-        created=_time(container.get("Created")),
-        started=_time(state.get("StartedAt")),
+        created=read_moment(container.get("Created")),
+        started=read_moment(state.get("StartedAt")),
         user=_text(config, "User"),
     )
 
@@ -224,15 +223,3 @@ def _text(value: Mapping[str, Any], key: str) -> str | None:
 def _texts(value: Mapping[str, Any], key: str) -> list[str] | None:
     texts = value.get(key)
     return texts if isinstance(texts, list) and all(isinstance(text, str) for text in texts) else None
-
-
-def _time(value: object) -> datetime | None:
-    """A time in RFC 3339; the year 1 is Docker's word for never."""
-    if not isinstance(value, str):
-        return None
-    try:
-        # nine digits of a second in Docker, six in Python
-        time = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", value))
-    except ValueError:
-        return None
-    return time if time.tzinfo is not None and time.year > 1 else None

@@ -6,12 +6,22 @@ and says the same whichever it came from. Private keys are never part of it: wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
 Program = Literal["buildkitd", "dockerd"]
+
+_VARIABLE = re.compile(
+    r"HOME|USER|XDG_CONFIG_HOME|XDG_RUNTIME_DIR|BUILDKITD?_(?!.*(?:TOKEN|SECRET|PASS|KEY))[A-Z0-9_]+"
+)
+
+
+def is_kept_variable(name: str) -> bool:
+    """Whether a variable changes what the daemon does: no others are taken, since they may hold secrets."""
+    return _VARIABLE.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
