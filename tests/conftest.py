@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pandas as pd  # noqa: F401 - a command run in this process would hide it from Arrow for all tests that follow
 import pytest
 from hypothesis import settings
 

@@ -11,10 +11,11 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from analyzer.errors import SourceError
 from analyzer.limits import LIMITS
+from analyzer.sources.moments import read_moment
 from analyzer.sources.surroundings import Found
 
 if TYPE_CHECKING:
-    from analyzer.sources.engine import Engine, Json
+    from analyzer.sources.engine import Engine
 
 _HOPS: Final = 10
 _FOLDER: Final = 1 << 31
@@ -80,7 +81,7 @@ class ContainerFiles:
             if isinstance(link := stat.get("linkTarget"), str) and link:
                 return Found(path, None), link
             if int(stat.get("mode", 0)) & _FOLDER:
-                return Found(path, True, is_folder=True, modified=_moment(stat)), None
+                return Found(path, True, is_folder=True, modified=read_moment(stat.get("mtime"))), None
             for member, content in _members(stream):
                 if member.isfile():
                     return _found(path, member, content), None
@@ -140,13 +141,6 @@ class _Stream(io.RawIOBase):
 def _found(path: str, member: tarfile.TarInfo, content: bytes) -> Found:
     modified = datetime.fromtimestamp(int(member.mtime), UTC) if 0 < member.mtime < 1 << 33 else None
     return Found(path, True, content, size=member.size, modified=modified)
-
-
-def _moment(stat: Json) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(stat.get("mtime")).replace("Z", "+00:00")).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _is_below(path: str, folder: str) -> bool:

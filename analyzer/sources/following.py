@@ -172,8 +172,8 @@ class FollowedFile:
         self._path = path
         self._clock, self._sleep = clock, sleep
         self._lines = _Lines(clock)
-        self._ended: str | None = None
-        self._broken: str | None = None
+        self.ended: str | None = None
+        self.broken: str | None = None
         try:
             self._stream = self._open()
             head = os.pread(self._stream.fileno(), HEAD, 0)
@@ -188,24 +188,14 @@ class FollowedFile:
             )
         self._at = 0
 
-    @property
-    def ended(self) -> str | None:
-        """Why nothing more will come; None while something may."""
-        return self._ended
-
-    @property
-    def broken(self) -> str | None:
-        """What was lost; None if nothing was."""
-        return self._broken
-
     def read(self, seconds: float) -> bytes:
         """The lines that were written since the last call; half a line once its end does not come."""
         until = self._clock() + seconds
-        while self._ended is None:
+        while self.ended is None:
             try:
                 data = self._take()
             except OSError as error:
-                self._ended = self._broken = f"the file cannot be read any more: {reason(error)}"
+                self.ended = self.broken = f"the file cannot be read any more: {reason(error)}"
                 return self._lines.rest(at_once=True)
             left = until - self._clock()
             if data or left <= 0:
@@ -235,7 +225,7 @@ class FollowedFile:
         if os.fstat(self._stream.fileno()).st_size < self._at:
             rest = self._lines.rest(at_once=True)
             self._stream.seek(0)
-            self._at, self._broken = 0, _CUT
+            self._at, self.broken = 0, _CUT
             if rest:
                 return rest
         successor = self._successor()
@@ -279,32 +269,22 @@ class FollowedStream:
         self._descriptor = descriptor
         self._lines = _Lines(clock)
         self._clock = clock
-        self._ended: str | None = None
-        self._broken: str | None = None
-
-    @property
-    def ended(self) -> str | None:
-        """Why nothing more will come; None while something may."""
-        return self._ended
-
-    @property
-    def broken(self) -> str | None:
-        """What was lost; None if nothing was."""
-        return self._broken
+        self.ended: str | None = None
+        self.broken: str | None = None
 
     def read(self, seconds: float) -> bytes:
         """The lines that came; half a line once its end does not come."""
         until = self._clock() + seconds
-        while self._ended is None:
+        while self.ended is None:
             left = max(until - self._clock(), 0.0)
             try:
                 ready, _, _ = select.select([self._descriptor], [], [], left)
                 data = os.read(self._descriptor, MOST) if ready else None
             except OSError as error:
-                self._ended = self._broken = f"it cannot be read any more: {reason(error)}"
+                self.ended = self.broken = f"it cannot be read any more: {reason(error)}"
                 return self._lines.rest(at_once=True)
             if data == b"":
-                self._ended = "the input ended"
+                self.ended = "the input ended"
                 return self._lines.rest(at_once=True)
             lines = self._lines.take(data) if data else self._lines.rest()
             if lines or not ready:
