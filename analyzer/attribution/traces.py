@@ -212,7 +212,8 @@ class _Join:
         mine = self._builds()
         mine[list(others)] = False
         for trace, told in self.faults.items():
-            if mine[trace]:
+            if trace not in others:
+                # also where all that tells of a build is lost
                 faults.update(dict.fromkeys(told))
         open_ += sum(len(some) for trace_id, some in self.asked.items() if trace_id not in seen)
         covered = Covered(
