@@ -31,6 +31,9 @@ SPEC = TableSpec(
         Column("records", pa.list_(pa.int64()), "records that show it"),
         Column("fix", pa.string(), "what to do about a failure"),
         Column("references", pa.list_(pa.string()), "where to read on"),
+        Column("config_file", pa.string(), "the configuration file that is to blame"),
+        Column("config_line", pa.int64(), "the line of that file"),
+        Column("waiver", pa.string(), "of a waived finding: why it does not count"),
     ),
 )
 
@@ -54,6 +57,9 @@ class Finding:
     records: tuple[int, ...] = ()
     fix: str = ""
     references: tuple[str, ...] = ()
+    config_file: str | None = None
+    config_line: int | None = None
+    waiver: str = ""
 
 
 @dataclass(frozen=True)

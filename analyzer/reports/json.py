@@ -73,4 +73,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "records": list(finding.records),
         "fix": finding.fix,
         "references": list(finding.references),
+        "config": {"file": finding.config_file, "line": finding.config_line} if finding.config_file else None,
+        "waiver": finding.waiver,
     }

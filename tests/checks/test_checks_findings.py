@@ -111,5 +111,8 @@ def test_the_table_of_findings_has_its_columns() -> None:
         "records": [2],
         "fix": "fix",
         "references": ["r"],
+        "config_file": None,
+        "config_line": None,
+        "waiver": "",
     }
     assert findings_table([]).schema == SPEC.schema
