@@ -36,6 +36,10 @@ class ConfigError(AnalyzerError):
     """A configuration file cannot be read as what it should be."""
 
 
+class ProjectError(AnalyzerError):
+    """A project file, or the baseline that it names, cannot be used."""
+
+
 class RuleError(AnalyzerError):
     """A rule file is not a rule, or its SQL cannot be run."""
 

@@ -15,6 +15,7 @@ class Limits:
             one line must not take the memory of a whole log.
         block_bytes: A block of lines that are no log records is cut into records of this size.
         config_bytes: A buildkitd.toml larger than this is no buildkitd.toml.
+        baseline_bytes: A baseline larger than this, a hundred thousand findings, is no list of exceptions any more.
         given_file_bytes: Of a certificate file no more is read: the system's own bundle has 200 KB.
         given_files: Files of one folder that are looked at.
         given_bytes: Bytes of the files of one folder that are read.
@@ -47,6 +48,7 @@ class Limits:
     line_bytes: int = 16 << 20
     block_bytes: int = 1 << 20
     config_bytes: int = 4 << 20
+    baseline_bytes: int = 64 << 20
     given_file_bytes: int = 4 << 20
     given_files: int = 2_000
     given_bytes: int = 64 << 20

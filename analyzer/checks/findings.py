@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
+from analyzer.checks.messages import clean
 from analyzer.checks.rule import EVIDENCE, SEVERITIES, Rule
 from analyzer.errors import UsageError
 from analyzer.tables.schema import Column, TableSpec
@@ -37,6 +39,9 @@ SPEC = TableSpec(
     ),
 )
 
+COUNTED = ("fail", "unknown")
+"""Verdicts that count against a check, and so can be waived."""
+
 FAIL_ON = (*SEVERITIES, "never")
 """Choices of the lightest severity whose failure makes the exit code 1."""
 
@@ -60,6 +65,56 @@ class Finding:
     config_file: str | None = None
     config_line: int | None = None
     waiver: str = ""
+
+
+def native_finding(
+    rule: Rule,
+    subject: str,
+    verdict: str,
+    message: str,
+    *,
+    source: str | None = None,
+    line: int | None = None,
+) -> Finding:
+    """What the program itself says for a rule of no file.
+
+    Args:
+        rule: The rule.
+        subject: What is judged.
+        verdict: The verdict; where it decides something, it is proven.
+        message: What was expected, and what is so.
+        source: The file that shows it.
+        line: The line of that file.
+    """
+    return Finding(
+        rule=rule.id,
+        family=rule.family,
+        severity=rule.severity,
+        subject=clean(subject),
+        verdict=verdict,
+        evidence="proof" if verdict in ("pass", "fail") else "none",
+        message=clean(message),
+        source=source,
+        lines=() if line is None else (line,),
+        fix=rule.fix,
+    )
+
+
+class Identified(Protocol):
+    """What a finding is known by."""
+
+    @property
+    def rule(self) -> str:
+        """The rule's id."""
+
+    @property
+    def subject(self) -> str:
+        """What was judged."""
+
+
+def fingerprint(finding: Identified) -> str:
+    """A name for the finding that the next log gives it too: of rule and subject, not of the log or its lines."""
+    return hashlib.sha256(f"{finding.rule}\0{finding.subject}".encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -96,6 +151,39 @@ def conclude(rule: Rule, findings: Iterable[Finding]) -> RuleResult:
         evidence = EVIDENCE[max(strengths)]
     reason = deciding[0].message if verdict in ("unknown", "skipped") and deciding else ""
     return RuleResult(rule, verdict, evidence, findings, reason)
+
+
+def waive(
+    results: Iterable[RuleResult], why: Callable[[Finding], str | None], *, spare: Iterable[str] = ()
+) -> list[RuleResult]:
+    """The results with some findings waived.
+
+    Only what failed or is unknown can be waived, and a waived finding never counts as a pass.
+
+    Args:
+        results: What the rules came to.
+        why: The reason why a finding is waived; None for one that is not.
+        spare: Ids of rules of which nothing is waived.
+
+    Returns:
+        The results in their order; a rule without a waived finding is the same object as before.
+    """
+    spared = frozenset(spare)
+    changed = []
+    for result in results:
+        reasons = [
+            why(finding) if finding.verdict in COUNTED and finding.rule not in spared else None
+            for finding in result.findings
+        ]
+        if all(reason is None for reason in reasons):
+            changed.append(result)
+            continue
+        findings = (
+            finding if reason is None else replace(finding, verdict="waived", waiver=reason)
+            for finding, reason in zip(result.findings, reasons, strict=True)
+        )
+        changed.append(conclude(result.rule, findings))
+    return changed
 
 
 def exit_code(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
+from analyzer.checks.findings import fingerprint
 from analyzer.reports.escaping import dump_json, escape_terminal
 from analyzer.reports.model import one_line
-from analyzer.reports.sarif import fingerprint
 
 if TYPE_CHECKING:
     from analyzer.checks import Finding

@@ -7,10 +7,10 @@ finding stays the same one while the log around it changes.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote
 
+from analyzer.checks.findings import fingerprint
 from analyzer.reports.escaping import dump_json, escape_terminal
 from analyzer.reports.model import one_line
 
@@ -39,11 +39,6 @@ def write(report: ReportLike, stream: TextIO) -> None:
         "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
     }
     stream.write(dump_json(document, indent=2) + "\n")
-
-
-def fingerprint(finding: Finding) -> str:
-    """A name for the finding that the next log gives it too."""
-    return hashlib.sha256(f"{finding.rule}\0{finding.subject}".encode("utf-8", "replace")).hexdigest()
 
 
 def _describe_rule(rule: Rule) -> dict[str, Any]:
