@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -79,6 +80,11 @@ class RuleResult:
     evidence: str
     findings: tuple[Finding, ...]
     reason: str = ""
+
+
+def fingerprint(finding: Finding) -> str:
+    """A name for the finding that the next log gives it too."""
+    return hashlib.sha256(f"{finding.rule}\0{finding.subject}".encode("utf-8", "replace")).hexdigest()
 
 
 def conclude(rule: Rule, findings: Iterable[Finding]) -> RuleResult:
