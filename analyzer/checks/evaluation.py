@@ -37,7 +37,10 @@ _MISSING = {
     "trace_ids": "the records carry no trace IDs",
     "complete": "the log is not complete",
 }
-_KEPT = ("subject", "records", "record", "evidence", "evidence_why", "file", "line")
+_KEPT = (
+    *("subject", "records", "record", "evidence", "evidence_why"),
+    *("file", "line", "config_file", "config_line"),
+)
 """Columns of the rows that mean something to every rule."""
 
 _NOT_IN_EXCERPTS = ("startup", "complete")
@@ -241,9 +244,9 @@ class _Evaluation:
         strength = EVIDENCE[rows[0]["_rank"]]
         message = self._message(row, rows, judged.count[truth], sure=truth is not None)
         if truth is False:
-            return self._finding(subject, "fail", strength, message, rows)
+            return self._finding(subject, "fail", strength, message, rows, row)
         if truth is None:
-            return self._finding(subject, "unknown", "none", message, rows)
+            return self._finding(subject, "unknown", "none", message, rows, row)
         doubt = ""
         if self.missing and not self.doubtful:
             strength = "inference" if strength == "proof" else strength
@@ -255,14 +258,15 @@ class _Evaluation:
         elif strength == "inference" and self.require_proof:
             doubt = "but this is inferred, and proof is required"
         if doubt:
-            return self._finding(subject, "unknown", "none", f"{message}; {doubt}", rows)
-        return self._finding(subject, "pass", strength, message, rows)
+            return self._finding(subject, "unknown", "none", f"{message}; {doubt}", rows, row)
+        return self._finding(subject, "pass", strength, message, rows, row)
 
     def _without_rows(self, subject: str, row: Mapping[str, Any]) -> Finding:
         message = fill(self.rule.no_rows or "nothing was seen that could be judged", row)
         if any(need in _HIDING for need in self.missing):
-            return self._finding(subject, "unknown", "none", f"{message}; but {self._what_is_missing()}")
-        return self._finding(subject, self.rule.empty, "none", message)
+            message += f"; but {self._what_is_missing()}"
+            return self._finding(subject, "unknown", "none", message, about=row)
+        return self._finding(subject, self.rule.empty, "none", message, about=row)
 
     def _nothing(self) -> str:
         if not self.context.get("config_given") and re.search(r"\bintended_", self.rule.subjects):
@@ -294,14 +298,30 @@ class _Evaluation:
         return f"{message} (and {count - 1} more)" if count > 1 else message
 
     def _finding(
-        self, subject: str, verdict: str, evidence: str, message: str, rows: Iterable[Mapping[str, Any]] = ()
+        self,
+        subject: str,
+        verdict: str,
+        evidence: str,
+        message: str,
+        rows: Sequence[Mapping[str, Any]] = (),
+        about: Mapping[str, Any] | None = None,
     ) -> Finding:
+        """A finding.
+
+        Args:
+            subject: What is judged.
+            verdict: The verdict.
+            evidence: What it rests on.
+            message: What happened.
+            rows: The rows that decide, the one that the message is about first.
+            about: The row of the subject.
+        """
         rule = self.rule
-        rows = list(rows)
         # those of the row that the message is about come first, whatever is cut
         told = (record for row in rows for record in row["_records"] or () if record is not None)
         records = list(islice(dict.fromkeys(told), LIMITS.finding_lines))
         source, lines = self._places(records, rows)
+        config_file, config_line = _blamed([*rows[:1], about or {}])
         return Finding(
             rule=rule.id,
             family=rule.family,
@@ -315,6 +335,8 @@ class _Evaluation:
             records=tuple(sorted(records)),
             fix=rule.fix,
             references=rule.references,
+            config_file=config_file,
+            config_line=config_line,
         )
 
     def _places(
@@ -335,6 +357,15 @@ class _Evaluation:
         source = places[0][0]
         lines = sorted({line for name, line in places if name == source})
         return source, tuple(lines[: LIMITS.finding_lines])
+
+
+def _blamed(rows: Iterable[Mapping[str, Any]]) -> tuple[str | None, int | None]:
+    """File and line of the configuration that the first of the rows blames that blames any; a flag has no line."""
+    for row in rows:
+        file, line = row.get("config_file"), row.get("config_line")
+        if file is not None and line is not None:
+            return str(file), int(line)
+    return None, None
 
 
 def _named(tables: Mapping[str, pa.Table | Rows], rules: Iterable[Rule]) -> dict[str, pa.Table | Rows]:

@@ -337,3 +337,39 @@ def test_too_many_subjects_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "LIMITS", replace(LIMITS, rule_subjects=1))
     with pytest.raises(RuleError, match="more than 1 subjects"):
         judge([row(True), row(True, subject="b")])
+
+
+BLAMED = "subject, ok, name, records, 'buildkitd.toml' AS config_file, CAST(line AS BIGINT) AS config_line"
+
+
+def blaming(lines: str, subjects: str = "SELECT 'a' AS subject") -> Rule:
+    rows = f"SELECT {BLAMED} FROM given JOIN (VALUES {lines}) AS blamed (name, line) USING (name)"
+    return replace(RULE, rows=rows, subjects=subjects)
+
+
+def place(finding: Finding) -> tuple[str | None, int | None]:
+    return finding.config_file, finding.config_line
+
+
+def test_the_row_that_decides_says_which_line_is_to_blame() -> None:
+    rows = [row(True, name="well"), row(False, name="wrong")]
+    assert place(only(judge(rows, blaming("('well', 3), ('wrong', 7)")))) == ("buildkitd.toml", 7)
+    assert place(only(judge(rows[:1], blaming("('well', 3), ('wrong', 7)")))) == ("buildkitd.toml", 3)
+
+
+def test_a_row_that_blames_nothing_leaves_it_to_its_subject() -> None:
+    subjects = "SELECT 'a' AS subject, 'buildkitd.toml' AS config_file, 12 AS config_line"
+    assert place(only(judge([row(False)], blaming("('n', NULL)", subjects)))) == ("buildkitd.toml", 12)
+    assert place(only(judge([row(False)], blaming("('n', 4)", subjects)))) == ("buildkitd.toml", 4)
+
+
+@pytest.mark.parametrize("empty", ["skipped", "unknown"])
+def test_a_subject_without_rows_has_a_line_too(empty: str) -> None:
+    subjects = "SELECT 'a' AS subject, 'buildkitd.toml' AS config_file, 12 AS config_line"
+    rule = replace(RULE, subjects=subjects, empty=empty)
+    assert place(only(judge([row(True, has_row=False)], rule))) == ("buildkitd.toml", 12)
+
+
+def test_a_flag_has_no_line_and_is_no_file() -> None:
+    subjects = "SELECT 'a' AS subject, '--oci-worker-net=host' AS config_file, NULL AS config_line"
+    assert place(only(judge([row(False)], replace(RULE, subjects=subjects)))) == (None, None)
