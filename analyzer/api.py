@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from analyzer.checks import Finding, Rule, RuleResult, exit_code, findings_table, load_rules
 from analyzer.errors import UsageError
+from analyzer.exhibits import Exhibit
 from analyzer.intent import Config, parse_config
 from analyzer.judging import Verdicts, judge, merge_results, observed_tables, see
 from analyzer.limits import LIMITS
@@ -176,6 +177,8 @@ class Report:
         tables: Every table that the rules could ask, ``findings`` included.
         exit_code: What a command ends with: 0, 1 or 3; 2 where one of several sources could not be read.
         fail_on: The severity from which a failure counts.
+        exhibits: What each source shows beside its verdicts, in the order of the sources; None where that is not at
+            hand.
     """
 
     results: list[RuleResult]
@@ -183,6 +186,7 @@ class Report:
     tables: Mapping[str, pa.Table]
     exit_code: int
     fail_on: str = "error"
+    exhibits: tuple[Exhibit | None, ...] = ()
 
     @property
     def findings(self) -> list[Finding]:
@@ -364,7 +368,10 @@ def check(
         for scan in log.scans
     ]
     return conclude_report(
-        [judgement.verdicts for judgement in judgements],
+        [
+            judgement.shown(scan, redact=log.redact)
+            for scan, judgement in zip(log.scans, judgements, strict=True)
+        ],
         _joined([judgement.tables for judgement in judgements], log, traces),
         fail_on=fail_on,
         allow_unknown=allow_unknown,
@@ -393,4 +400,5 @@ def conclude_report(
     if not all(one.readable for one in judged):
         code = 2
     infos = tuple(one.info for one in judged)
-    return Report(results, infos, (tables or Relations({})).with_tables(found), code, fail_on)
+    exhibits = tuple(one.exhibit for one in judged)
+    return Report(results, infos, (tables or Relations({})).with_tables(found), code, fail_on, exhibits)

@@ -54,6 +54,7 @@ class Question:
         redact: Replace secrets by marks.
         traces: Traces that BuildKit exported, beside the logs or instead of one.
         sources: How many sources are asked it: a trace may belong to any of them.
+        exhibits: Keep what each source shows beside its verdicts; on this machine only.
     """
 
     rules: Sequence[Rule]
@@ -64,6 +65,7 @@ class Question:
     redact: bool = True
     traces: Traces | None = None
     sources: int = 1
+    exhibits: bool = False
 
     def traces_of(self, source: Source) -> Traces | None:
         """The traces beside a source: those of the question, and those that were found with it."""
@@ -87,7 +89,13 @@ class Task:
 
 def judge_source(task: Task) -> Verdicts:
     """Read a source and judge it."""
-    return judge_scan(scan_task(task), task.question).verdicts
+    return conclude_scan(scan_task(task), task.question)
+
+
+def conclude_scan(scan: Scan, question: Question) -> Verdicts:
+    """The verdicts on a source that was read, with what it shows where the question asks for that."""
+    judgement = judge_scan(scan, question)
+    return judgement.shown(scan, redact=question.redact) if question.exhibits else judgement.verdicts
 
 
 def scan_task(task: Task, sink: Sink | None = None) -> Scan:
@@ -146,7 +154,8 @@ def judge_sources(
     """
     jobs = jobs if cluster is None else 1
     settle_traces(question, cluster)
-    question = replace(question, sources=len(found))
+    # tables do not travel: what a page shows of them is of this machine
+    question = replace(question, sources=len(found), exhibits=question.exhibits and cluster is None)
     made = [
         Task(reachable(one, cluster), question, jobs) if isinstance(one, Source) else one for one in found
     ]

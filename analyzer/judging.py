@@ -7,7 +7,7 @@ others.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from analyzer.attribution.ladder import Configuration
@@ -17,6 +17,7 @@ from analyzer.attribution.traces import Joined, join_traces, with_recorded
 from analyzer.checks import Finding, Rule, RuleResult, evaluate
 from analyzer.checks.evaluation import tables_asked
 from analyzer.checks.findings import conclude
+from analyzer.exhibits import Exhibit
 from analyzer.intent import Config, parse_config
 from analyzer.looking import Given, given_of
 from analyzer.memory import MANY_RECORDS, give_back
@@ -194,12 +195,14 @@ class Verdicts:
         info: The source.
         records_of_daemons: Records that belong to a daemon.
         readable: It could be read.
+        exhibit: What the source shows, where that was asked for: rows that wait in files, and the way to its lines.
     """
 
     results: list[RuleResult]
     info: SourceInfo
     records_of_daemons: int
     readable: bool = True
+    exhibit: Exhibit | None = field(default=None, compare=False, repr=False)
 
     def named(self) -> list[RuleResult]:
         """The results, every finding with its source."""
@@ -221,6 +224,16 @@ class Judgement:
     tables: Relations
     written: list[Any]
     day: str | None
+
+    def shown(self, scan: Scan, *, redact: bool = True) -> Verdicts:
+        """The verdicts, and beside them what the source shows.
+
+        Args:
+            scan: The source.
+            redact: Replace secrets in the lines that are quoted.
+        """
+        exhibit = Exhibit(self.tables, scan.source, scan.first_record, redact)
+        return replace(self.verdicts, exhibit=exhibit)
 
 
 def judge(

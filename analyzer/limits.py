@@ -40,6 +40,17 @@ class Limits:
             again with twice as much, up to eight times: rather more memory than no result.
         distinct_secrets: Secrets of a kind that are told apart by numbers: each takes two hundred bytes, and a
             log whose every answer has a secret header of its own must not take more with each.
+        page_sources: Sources that the page shows in detail: a reader turns to the few that failed.
+        page_images: Images of one source on the page.
+        page_objects: Objects of one image on the page, equal ones drawn together.
+        page_problems: Kinds of problem of one source on the page.
+        page_quotes: Places of a log that the page quotes for one source.
+        page_quote_records: Records around such a place, on either side.
+        page_text: Characters of a quoted line.
+        page_traces: Traces in the timeline of the page.
+        page_spans: Spans in that timeline.
+        page_requests: Requests in it; with so many spans the page takes some six megabytes.
+        page_seconds: Time that one question to the tables may take for the page.
         finding_lines: Log lines that a finding lists; more say nothing new to a reader.
         error_text: Characters of an error or log text that a message quotes.
     """
@@ -68,6 +79,17 @@ class Limits:
     spool_bytes: int = 4 << 20
     fold_memory: int = 100
     distinct_secrets: int = 100_000
+    page_sources: int = 20
+    page_images: int = 200
+    page_objects: int = 100
+    page_problems: int = 100
+    page_quotes: int = 40
+    page_quote_records: int = 3
+    page_text: int = 600
+    page_traces: int = 2_000
+    page_spans: int = 30_000
+    page_requests: int = 60_000
+    page_seconds: float = 600.0
     finding_lines: int = 20
     error_text: int = 400
 

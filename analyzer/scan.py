@@ -292,10 +292,18 @@ def scan_source(
     return scan
 
 
-def read_records(sources: Sequence[Source], *, redact: bool) -> Iterator[pa.RecordBatch]:
-    """The records of all sources, batch by batch, redacted on request."""
+def read_records(
+    sources: Sequence[Source], *, redact: bool, first_record: int = 0
+) -> Iterator[pa.RecordBatch]:
+    """The records of all sources, batch by batch, redacted on request.
+
+    Args:
+        sources: The sources.
+        redact: Replace secrets by marks.
+        first_record: Number of the first record.
+    """
     redactor = Redactor(enabled=redact)
-    following = 0
+    following = first_record
     for source in sources:
         with source.open() as stream:
             for batch in read_batches(stream, source.name, first_record=following):

@@ -17,6 +17,7 @@ FACADE = {
     "beside",
     "cluster",
     "collecting",
+    "exhibits",
     "exporting",
     "fleet",
     "judging",

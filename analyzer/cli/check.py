@@ -1,5 +1,6 @@
 """`check`: whether BuildKit did what its configuration says."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -48,7 +49,7 @@ def run(
     from analyzer.cli.output import open_output, show_progress, warn
     from analyzer.cli.pipeline import cores, find_traces, open_found, read_intended
     from analyzer.cli.startup import prepare_arrow
-    from analyzer.reports import find_writer, unknown_name
+    from analyzer.reports import EXHIBITING, find_writer, unknown_name
 
     if fail_on not in options.FAIL_ON:
         raise unknown_name("severity", fail_on, options.FAIL_ON)
@@ -65,6 +66,7 @@ def run(
     chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
     traces = find_traces(sources, trace, redact=not no_redact)
     question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact, traces)
+    question = replace(question, exhibits=format_ in EXHIBITING)
     found = open_found(sources, traces, builds=builds)
     with show_progress("checking", [one.name for one in found]) as progress:
         judged = judge_sources(

@@ -25,6 +25,9 @@ _MODULES = {
 FORMATS = tuple(_MODULES)
 """The formats of a report, by the name that ``--format`` takes."""
 
+EXHIBITING = ("html",)
+"""The formats that show more than verdicts, and want what each source shows beside them."""
+
 
 def find_writer(name: str) -> Writer:
     """The writer of a format; its module is imported only now.

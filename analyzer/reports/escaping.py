@@ -85,3 +85,11 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     """The value as JSON in ASCII: a terminal that shows it sees escapes, never controls."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
     return text.replace("\x7f", "\\u007f")
+
+
+def dump_script_json(value: Any) -> str:
+    """The value as compact JSON for a script element: nothing in it ends the element, or opens a comment in it."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\x7f":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

@@ -5,14 +5,24 @@ The formats stand left of the facade that makes reports, so they name what they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from analyzer.checks import RuleResult
+    from analyzer.tables.spool import Rows
 
 VERDICTS = ("fail", "unknown", "pass", "skipped", "waived")
 SEVERITIES = ("error", "warning", "info")
+
+
+_REMEDIES = (
+    ("debug", 'debug lines: `debug = true` in buildkitd.toml (or `[log] level = "debug"`), then build again'),
+    ("startup", "the start of the daemon: take the log from before the first build, not from its tail"),
+    ("complete", "the whole log: parts are missing or unfinished, `show SOURCE coverage` names each gap"),
+)
 
 
 class SourceLike(Protocol):
@@ -39,6 +49,20 @@ class SourceLike(Protocol):
         """``startup``, ``debug``, ``trace_ids``, ``complete`` and ``lines_not_understood``."""
 
 
+class ExhibitLike(Protocol):
+    """What a source shows beside its verdicts."""
+
+    @property
+    def redacted(self) -> bool:
+        """Secrets are replaced by marks."""
+
+    def tables(self) -> Mapping[str, pa.Table | Rows]:
+        """Its tables by name, those of the configurations among them."""
+
+    def quote(self, records: Iterable[int]) -> Iterator[pa.RecordBatch]:
+        """Rows of the table ``records``, read anew."""
+
+
 class ReportLike(Protocol):
     """A finished check."""
 
@@ -61,6 +85,10 @@ class ReportLike(Protocol):
     @property
     def fail_on(self) -> str:
         """The severity from which a failure counts, or ``never``."""
+
+    @property
+    def exhibits(self) -> Sequence[ExhibitLike | None]:
+        """What each source shows beside its verdicts; None, or nothing at all, where that is not at hand."""
 
 
 def format_lines(lines: Sequence[int]) -> str:
@@ -101,6 +129,16 @@ def exit_meaning(report: ReportLike) -> str:
         failed = "no failure at or above --fail-on" if report.summary.get("fail") else "nothing failed"
         return f"{failed}, but a rule of severity error is unknown"
     return "a failure at or above --fail-on"
+
+
+def what_would_tell(sources: Sequence[SourceLike]) -> list[str]:
+    """What the logs lack, by which more could be judged."""
+    seen = [source for source in sources if source.records]
+    remedies = [words for key, words in _REMEDIES if any(not source.coverage.get(key) for source in seen)]
+    # a log without its start is never whole: that need not be said twice
+    if len(remedies) > 1 and any(not source.coverage.get("startup") for source in seen):
+        return remedies[:-1]
+    return remedies
 
 
 def one_line(text: str) -> str:

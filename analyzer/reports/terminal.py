@@ -18,6 +18,7 @@ from analyzer.reports.model import (
     count,
     exit_meaning,
     format_lines,
+    what_would_tell,
 )
 
 if TYPE_CHECKING:
@@ -42,12 +43,6 @@ _STYLES = {
 _WORDS = {"fail": "failed", "unknown": "unknown", "pass": "passed", "skipped": "skipped", "waived": "waived"}
 _LABEL = 10
 """Columns before the text: verdicts and the words "lines", "fix" stand there."""
-
-_REMEDIES = (
-    ("debug", 'debug lines: `debug = true` in buildkitd.toml (or `[log] level = "debug"`), then build again'),
-    ("startup", "the start of the daemon: take the log from before the first build, not from its tail"),
-    ("complete", "the whole log: parts are missing or unfinished, `show SOURCE coverage` names each gap"),
-)
 
 
 def make_console(stream: TextIO) -> Console:
@@ -304,11 +299,7 @@ def _write_unknowns(page: Page, results: Sequence[RuleResult], sources: Sequence
             _write_finding(page, finding)
         if not unknown and result.reason:
             page.paragraph("", _prose(result.reason))
-    seen = [source for source in sources if source.records]
-    remedies = [words for key, words in _REMEDIES if any(not source.coverage.get(key) for source in seen)]
-    if len(remedies) > 1 and any(not source.coverage.get("startup") for source in seen):
-        remedies = remedies[:-1]
-    for number, words in enumerate(remedies):
+    for number, words in enumerate(what_would_tell(sources)):
         page.paragraph("  needs" if number == 0 else "", Text(words), style="bold")
 
 

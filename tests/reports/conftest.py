@@ -35,6 +35,7 @@ class FakeReport:
     sources: list[FakeSource] = field(default_factory=lambda: [FakeSource()])
     exit_code: int = 0
     fail_on: str = "error"
+    exhibits: tuple[Any, ...] = ()
 
     @property
     def summary(self) -> dict[str, int]:
