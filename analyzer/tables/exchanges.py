@@ -59,6 +59,7 @@ class Exchange:
     position: int | None = None
     response_record: int | None = None
     response_line: int | None = None
+    response_time: int | None = None
     status_code: int | None = None
     error: str | None = None
     fingerprint: str | None = None
@@ -122,6 +123,7 @@ class Exchange:
     def answer(self, event: Event, pairing: str) -> None:
         """Take the answer from its record."""
         self.response_record, self.response_line = event.record, event.line
+        self.response_time = event.time
         self.status_code = status_of(event)
         self.pairing = pairing
         self.fingerprint = fingerprint_of(event)

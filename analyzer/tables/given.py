@@ -52,6 +52,7 @@ COLUMNS = (
     "source",
     "stream",
     "time",
+    "response_time",
     "trace_id",
     "span_id",
     "span",
@@ -313,7 +314,8 @@ def _columns(
         ("accept", "request.header.accept"),
     ):
         made[name] = fields.texts(key, asked)
-    made["response_record"], made["response_line"] = answer.column("record"), answer.column("line")
+    for name in ("record", "line", "time"):
+        made[f"response_{name}"] = answer.column(name)
     made["content_digest"] = fields.texts("response.header.docker-content-digest", answered)
     made["content_length"] = fields.texts("response.header.content-length", answered)
     status = pc.utf8_slice_codeunits(fields.texts("response.status", answered), 0, 3)

@@ -37,6 +37,7 @@ SPEC = TableSpec(
         Column("source", pa.string(), "the log it stands in"),
         Column("daemon", pa.int64(), "the start of the daemon (table `daemons`)"),
         Column("time", pa.timestamp("ns", tz="UTC"), "when it was sent"),
+        Column("response_time", pa.timestamp("ns", tz="UTC"), "when the log tells of its answer"),
         Column("trace_id", pa.string(), "the build's trace, null where the log has no trace IDs"),
         Column("span_id", pa.string(), "the span that asked"),
         Column("span", pa.string(), "the span's name"),
