@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
 import tarfile
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -31,7 +30,7 @@ from analyzer.records.arrays import to_arrow
 from analyzer.records.reader import RecordReader
 from analyzer.records.writing import rewrite_record
 from analyzer.redaction import Redactor
-from analyzer.reports.files import neighbour, translate_errors
+from analyzer.reports.files import replace_whole, translate_errors
 from analyzer.reports.otlp import write_otlp
 from analyzer.sources import Source, Unreadable, open_each
 from analyzer.sources.builds import MEMBER
@@ -110,17 +109,17 @@ def write_bundle(
     with translate_errors(target):
         path.parent.mkdir(parents=True, exist_ok=True)
         _refuse_others(path, target)
-        folder = neighbour(path)
-        folder.mkdir(mode=PRIVATE_FOLDER)
-        try:
+        with replace_whole(path) as new:
+            archived = path.name.endswith(ARCHIVES)
+            folder = new.with_name("members") if archived else new
+            folder.mkdir(mode=PRIVATE_FOLDER)
             bundle = _Writer(folder, redact)
             for one in found:
                 if isinstance(one, Source):
                     bundle.add(one, "" if len(found) == 1 else _folder_of(one.name))
             bundle.finish()
-            _publish(folder, path, list(bundle.members))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if archived:
+                _write_archive(folder, list(bundle.members), new)
     missing = [f"{one.name}: {one.error.what}" for one in found if isinstance(one, Unreadable)]
     missing += [*bundle.missing, *missing_builds(found)]
     return Collected(bundle.members, bundle.names, missing, bundle.redactions)
@@ -320,39 +319,12 @@ def _refuse_others(path: Path, target: str | os.PathLike[str]) -> None:
         )
 
 
-def _publish(folder: Path, path: Path, members: Sequence[str]) -> None:
-    if not path.name.endswith(ARCHIVES):
-        if path.exists():
-            old = neighbour(path)
-            path.rename(old)
-            try:
-                folder.rename(path)
-            except OSError:
-                old.rename(path)
-                raise
-            _remove(old)
-        else:
-            folder.rename(path)
-        return
-    partial = neighbour(path)
-    try:
-        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE)
-        with os.fdopen(descriptor, "wb") as stream:
-            _pack(folder, members, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+def _write_archive(folder: Path, members: Sequence[str], path: Path) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE)
+    with os.fdopen(descriptor, "wb") as stream:
+        _pack(folder, members, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _pack(folder: Path, members: Sequence[str], stream: IO[bytes]) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from analyzer.cli.app import build_command
 from analyzer.cli.startup import prepare_process
+from analyzer.cli.stopping import end_on_signals
 from analyzer.errors import AnalyzerError
 
 INTERRUPTED = 130
@@ -33,49 +34,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _make_streams_tolerant()
     prepare_process()
-    try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return PIPE_CLOSED
-    except OSError as error:
-        _silence_stdout()
-        _say("error", f"standard output: cannot be written: {(error.strerror or str(error)).lower()}")
-        return TROUBLE
-    return code
+    with end_on_signals() as stop:
+        try:
+            code = _run(list(sys.argv[1:] if arguments is None else arguments))
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BaseException as error:
+            # libraries make errors of their own of an interruption; whatever came of it, that is why it ended
+            code = _explain(error) if stop.code is None else stop.code
+        if stop.code is not None:
+            _silence_stdout()
+            return stop.code
+        return code
 
 
 def _run(arguments: list[str]) -> int:
-    try:
-        # not command.main(): that turns a closed pipe into exit code 1, which is a verdict here
-        command = build_command()
-        with command.make_context(PROGRAM, arguments) as context:
-            result = command.invoke(context)
-        return result if isinstance(result, int) else 0
-    except AnalyzerError as error:
-        place = f"{error.where}: " if error.where else ""
-        _say("error", f"{place}{error.what}")
-        if error.hint:
-            _say("hint", error.hint)
-        return TROUBLE
-    except typer.Exit as stop:
-        return int(stop.exit_code)
-    except typer.Abort:
+    # not command.main(): that turns a closed pipe into exit code 1, which is a verdict here
+    command = build_command()
+    with command.make_context(PROGRAM, arguments) as context:
+        result = command.invoke(context)
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: BaseException) -> int:
+    """Tell the user of an end that was not a result; the exit code."""
+    if isinstance(error, AnalyzerError):
+        return _report_error(error)
+    if isinstance(error, typer.Exit):
+        return int(error.exit_code)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
         return INTERRUPTED
-    except (OSError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        # Typer's own errors of usage: their class moved from one package to another between versions
-        if hasattr(error, "format_message"):
-            return _report_usage(error)
+    if isinstance(error, BrokenPipeError):
+        _silence_stdout()
+        return PIPE_CLOSED
+    if isinstance(error, OSError):
+        _silence_stdout()
+        reason = (error.strerror or str(error)).lower()
+        return _report_error(AnalyzerError(f"cannot be written: {reason}", where="standard output"))
+    # Typer's own errors of usage: their class moved from one package to another between versions
+    if hasattr(error, "format_message"):
+        return _report_usage(error)
+    if isinstance(error, Exception):
         return _report_defect(error)
+    raise error
 
 
-def _report_usage(error: Exception) -> int:
+def _report_error(error: AnalyzerError) -> int:
+    place = f"{error.where}: " if error.where else ""
+    _say("error", f"{place}{error.what}")
+    if error.hint:
+        _say("hint", error.hint)
+    return TROUBLE
+
+
+def _report_usage(error: BaseException) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else PROGRAM
     _say("error", str(error.format_message()))  # type: ignore[attr-defined]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
@@ -27,7 +26,7 @@ from analyzer.errors import OutputError
 from analyzer.reports import unknown_name
 from analyzer.reports.dataset import FORMAT, PARTITIONS, SCHEMA_VERSION, Part, Stamp, first_date, write_part
 from analyzer.reports.escaping import dump_json
-from analyzer.reports.files import neighbour, translate_errors
+from analyzer.reports.files import replace_whole, translate_errors
 from analyzer.reports.tables import find_table_writer, write_json_lines
 
 MANIFEST = "manifest.json"
@@ -175,12 +174,8 @@ def _stage(target: str | os.PathLike[str]) -> Iterator[Path]:
     with translate_errors(target):
         _refuse_foreign(place, target)
         place.parent.mkdir(parents=True, exist_ok=True)
-        partial = neighbour(place)
-        try:
+        with replace_whole(place) as partial:
             yield partial
-            _put(partial, place)
-        finally:
-            _remove(partial)
 
 
 def _write_parquet(
@@ -322,29 +317,6 @@ def _is_database(file: Path) -> bool:
     except duckdb.Error:
         return False
     return bool(found == [(FORMAT,)])
-
-
-def _put(partial: Path, place: Path) -> None:
-    """Rename the finished export over its target; a folder moves aside first: no rename replaces one."""
-    if not place.is_dir():
-        partial.replace(place)
-        return
-    aside = neighbour(place)
-    place.rename(aside)
-    try:
-        partial.rename(place)
-    except OSError:
-        aside.rename(place)
-        raise
-    _remove(aside)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
 
 
 _WRITERS: dict[str, Callable[[Path, Iterable[Named]], dict[str, int]]] = {

@@ -1,15 +1,23 @@
-"""Files written whole or not at all: beside their target, then renamed over it."""
+"""Files and folders written whole or not at all: made in a folder beside their target, then renamed over it.
+
+That folder, ``.NAME.XXXXXXXX.partial``, is locked while its process lives. One that nobody holds is what a process
+left that was killed: whoever writes the same target next removes it.
+"""
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from analyzer.errors import OutputError
+
+_NEW, _EARLIER = "new", "earlier"
 
 
 @contextmanager
@@ -51,14 +59,97 @@ def replace_text(path: str | os.PathLike[str]) -> Iterator[TextIO]:
             with target.open("w", encoding="utf-8", newline="\n") as stream:
                 yield stream
             return
-        partial = neighbour(target)
-        try:
-            with partial.open("x", encoding="utf-8", newline="\n") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                partial.unlink()
-            raise
+        if target.is_dir():
+            raise IsADirectoryError(None, "is a directory")
+        with replace_whole(target) as new, new.open("x", encoding="utf-8", newline="\n") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+@contextmanager
+def replace_whole(target: Path) -> Iterator[Path]:
+    """A place whose content, a file or a folder, takes the target's place once all of it is there.
+
+    Args:
+        target: The place, no link. What is there stays until then, and for good where something is raised.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    remove_stale(target)
+    folder = neighbour(target)
+    lock = None
+    try:
+        lock = _make_locked(folder)
+        yield folder / _NEW
+        _put(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def remove_stale(target: Path) -> None:
+    """Remove what processes that were killed left beside a target.
+
+    A folder is replaced by two renames: where a process died between them, the earlier one is put back.
+    """
+    for name in glob.glob(f".{glob.escape(target.name)}.*.partial", root_dir=target.parent):
+        folder = target.parent / name
+        with suppress(OSError):
+            lock = _lock(folder, wait=False)
+            if lock is None:
+                continue
+            try:
+                if not os.path.lexists(target):
+                    with suppress(FileNotFoundError):
+                        (folder / _EARLIER).rename(target)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _make_locked(folder: Path) -> int | None:
+    """Make a folder, and hold it by the open file that is returned; None where the system has no locks."""
+    while True:
+        folder.mkdir(mode=0o700)
+        lock = _lock(folder, wait=True)
+        # another process may have taken it for a stale one before it was locked
+        if folder.exists():
+            return lock
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(folder: Path, *, wait: bool) -> int | None:
+    """Lock a folder until the file that is returned is closed; None where another holds it, or nobody can."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # held; or a file system without locks
+        os.close(lock)
+        return None
+    return lock
+
+
+def _put(folder: Path, target: Path) -> None:
+    """Rename what is finished over its target; a folder moves aside first: no rename replaces one."""
+    new, earlier = folder / _NEW, folder / _EARLIER
+    if not target.is_dir():
+        new.replace(target)
+        return
+    try:
+        target.rename(earlier)
+        new.rename(target)
+    except BaseException:
+        if not os.path.lexists(target) and earlier.exists():
+            earlier.rename(target)
+        raise
