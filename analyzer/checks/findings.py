@@ -136,11 +136,6 @@ class RuleResult:
     reason: str = ""
 
 
-def fingerprint(finding: Finding) -> str:
-    """A name for the finding that the next log gives it too."""
-    return hashlib.sha256(f"{finding.rule}\0{finding.subject}".encode("utf-8", "replace")).hexdigest()
-
-
 def conclude(rule: Rule, findings: Iterable[Finding]) -> RuleResult:
     """The verdict of a rule, of the verdicts on its subjects; waived ones stand aside."""
     findings = tuple(findings)
