@@ -19,6 +19,7 @@ FACADE = {
     "collecting",
     "exporting",
     "fleet",
+    "given",
     "judging",
     "lineindex",
     "looking",
