@@ -18,7 +18,6 @@ from analyzer.intent import Config, parse_config
 from analyzer.intent.effective import config_path, effective_config, runs_rootless
 from analyzer.limits import LIMITS
 from analyzer.sources import Source, Unreadable, is_bundle
-from analyzer.sources.bundles import open_bundle
 from analyzer.sources.inspection import read_docker_inspect, read_inspection
 from analyzer.sources.localfiles import copied_files
 from analyzer.sources.pem import read_pem
@@ -201,6 +200,8 @@ def _of_nodes(name: str, nodes: Sequence[Surroundings]) -> Surroundings:
 
 
 def _of_bundle(name: str) -> Surroundings:
+    from analyzer.sources.bundles import open_bundle
+
     try:
         found = open_bundle(name)
     except SourceError as error:
