@@ -24,15 +24,16 @@ from analyzer.redaction import Redactor
 from analyzer.relations import Relations, join_relations
 from analyzer.scan import Scan, SourceInfo, read_records, scan_source
 from analyzer.sources import Source, open_sources
-from analyzer.sources.surroundings import Surroundings
 from analyzer.tables.spool import Rows, Spool
-from analyzer.tables.trace_spans import TraceSpans
 from analyzer.tracing import Traces as Traces
 from analyzer.tracing import load_traces as load_traces
 from analyzer.tracing import traces_beside, traces_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from analyzer.sources.surroundings import Surroundings
+    from analyzer.tables.trace_spans import TraceSpans
 
 Spec = str | os.PathLike[str] | BinaryIO
 

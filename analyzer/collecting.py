@@ -34,7 +34,8 @@ from analyzer.reports.files import replace_whole, translate_errors
 from analyzer.reports.otlp import write_otlp
 from analyzer.sources import Source, Unreadable, open_each
 from analyzer.sources.builds import MEMBER
-from analyzer.sources.bundles import FORMAT, MANIFEST, SURROUNDINGS
+from analyzer.sources.bundles import SURROUNDINGS
+from analyzer.sources.manifests import FORMAT, MANIFEST
 from analyzer.sources.pem import public_pem
 from analyzer.sources.recorded import is_member_name, print_surroundings, stored_name
 from analyzer.sources.surroundings import ConfigFile, Surroundings

@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from analyzer.attribution.ladder import Configuration
 from analyzer.attribution.requests import attribute_requests
-from analyzer.attribution.spantimes import time_spans
-from analyzer.attribution.traces import Joined, join_traces, with_recorded
 from analyzer.checks import Finding, Rule, RuleResult, evaluate
 from analyzer.checks.evaluation import tables_asked
 from analyzer.checks.findings import conclude
 from analyzer.exhibits import Exhibit
+from analyzer.given import Given, given_of
 from analyzer.intent import Config, parse_config
-from analyzer.looking import Given, given_of
 from analyzer.memory import MANY_RECORDS, give_back
 from analyzer.relations import Relation, Relations, batches_of
 from analyzer.scan import Scan, SourceInfo
-from analyzer.sources.surroundings import Surroundings
 from analyzer.tables.requests import SPEC as REQUESTS
 from analyzer.tables.requests import RequestTable
 from analyzer.tables.spool import Rows, Spool
 
 if TYPE_CHECKING:
+    from analyzer.attribution.traces import Joined
+    from analyzer.sources.surroundings import Surroundings
     from analyzer.tables.trace_spans import TraceSpans
 
 
@@ -125,6 +124,9 @@ def _see(
         "coverage": scan.coverage(found.gaps),
     }
     if traces is not None and joined is not None:
+        from analyzer.attribution.spantimes import time_spans
+        from analyzer.attribution.traces import with_recorded
+
         told, more = scan.problems, joined.problems
         tables |= {
             "spans": lambda: time_spans(scan.spans, traces.rows),
@@ -160,6 +162,8 @@ def _see(
 
 def _join(scan: Scan, traces: TraceSpans, sole: bool) -> Joined:
     """A source and the traces beside it."""
+    from analyzer.attribution.traces import join_traces
+
     observed = scan.requests.observed
     if scan.records:
         joined = join_traces(

@@ -15,12 +15,13 @@ import pyarrow as pa
 from analyzer.errors import UsageError
 from analyzer.redaction import Redactor
 from analyzer.sources import Source, name_builders
-from analyzer.sources.builds import Builds
-from analyzer.sources.tracefiles import TraceFile, open_traces
-from analyzer.tables.trace_spans import TraceSpans, read_trace_spans
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from analyzer.sources.builds import Builds
+    from analyzer.sources.tracefiles import TraceFile
+    from analyzer.tables.trace_spans import TraceSpans
 
 Spec = str | os.PathLike[str] | BinaryIO
 
@@ -50,6 +51,10 @@ class Traces:
         Raises:
             SourceError: A file cannot be read.
         """
+        # most logs have no trace beside them, and reading one takes much to import
+        from analyzer.sources.builds import Builds
+        from analyzer.tables.trace_spans import read_trace_spans
+
         with _READING:
             found = _KEPT.get(self.token)
             if found is None:
@@ -97,6 +102,8 @@ def load_traces(*specs: Spec, redact: bool = True) -> Traces:
     Raises:
         SourceError: One is not there, or is no exported trace.
     """
+    from analyzer.sources.tracefiles import open_traces
+
     found: dict[str, TraceFile] = {}
     for number, spec in enumerate(specs):
         if isinstance(spec, str | os.PathLike):

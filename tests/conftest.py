@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd  # noqa: F401 - a command run in this process would hide it from Arrow for all tests that follow
 import pytest
 from hypothesis import settings
 
-# a busy machine is no reason to fail
-settings.register_profile("default", deadline=None)
+if TYPE_CHECKING:
+    from _pytest.mark.structures import ParameterSet
+
 # what decides whether a change lands must say the same twice; new examples are for those who work on it
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+SAME_TWICE = bool(os.environ.get("CI"))
+# a busy machine is no reason to fail: no deadline; the thorough run is `-m hypothesis --hypothesis-profile=thorough`
+settings.register_profile("fast", deadline=None, derandomize=SAME_TWICE, max_examples=25)
+settings.register_profile("thorough", deadline=None, derandomize=SAME_TWICE, max_examples=100)
+settings.load_profile("fast")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay until the end: the garbage collector need not look at them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +40,14 @@ def repository() -> Path:
 def captures_root() -> Path | None:
     """The larger set of captured logs, where a checkout has it beside it."""
     return CAPTURES
+
+
+def slow_but(kept: Collection[str], folders: Iterable[Path]) -> list[ParameterSet]:
+    """Folders as parameters: those that are named represent the others, which are slow."""
+    return [
+        pytest.param(folder, id=folder.name, marks=[] if folder.name in kept else [pytest.mark.slow])
+        for folder in folders
+    ]
 
 
 def _find_captures() -> Path | None:

@@ -14,7 +14,8 @@ import pytest
 
 import analyzer as bk
 from analyzer.errors import ConfigError
-from analyzer.looking import gather, given_of, read_effective
+from analyzer.given import given_of
+from analyzer.looking import gather, read_effective
 from analyzer.sources import Source, open_sources
 from analyzer.sources.surroundings import ConfigFile, Found, Surroundings
 from tests.certificates import CLIENT, make

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
+from analyzer.cli import main
+
 README = (Path(__file__).parent.parent / "README.md").read_text()
-PROGRAM = [sys.executable, "-c", "import sys; from analyzer.cli import main; sys.exit(main())"]
+
+Run = Callable[[str, Path], str]
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def run(command: str, folder: Path) -> str:
-    words = shlex.split(command)
-    assert words[0] == "buildkit-analyzer"
-    done = subprocess.run([*PROGRAM, *words[1:]], cwd=folder, capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """What a command prints, called in a folder."""
+
+    def run_in(command: str, folder: Path) -> str:
+        words = shlex.split(command)
+        assert words[0] == "buildkit-analyzer"
+        with chdir(folder):
+            main(words[1:])
+        done = capsys.readouterr()
+        return done.out + done.err
+
+    return run_in
+
+
+def run_code(code: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    with chdir(folder):
+        exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
+    return capsys.readouterr().out
 
 
 CONSOLE = [block.split("\n", 1) for block in blocks("console")]
@@ -32,7 +49,7 @@ SHOWN = [*CONSOLE, (f"$ {FIRST[1]}", blocks("text")[0])]
 
 
 @pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command[:70] for command, _ in SHOWN])
-def test_commands_print_what_is_shown(command: str, output: str, repository: Path) -> None:
+def test_commands_print_what_is_shown(command: str, output: str, repository: Path, run: Run) -> None:
     printed = run(command.removeprefix("$ "), repository)
     if output.endswith("...\n"):
         assert printed.startswith(output.removesuffix("...\n"))
@@ -40,16 +57,16 @@ def test_commands_print_what_is_shown(command: str, output: str, repository: Pat
         assert printed == output
 
 
-def test_the_code_runs(repository: Path) -> None:
+def test_the_code_runs(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _ = blocks("python")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True
-    )
-    assert "registry-1.docker.io" in done.stdout
-    assert done.stdout.endswith("fail 1\n")
+    printed = run_code(code, repository, capsys)
+    assert "registry-1.docker.io" in printed
+    assert printed.endswith("fail 1\n")
 
 
-def test_the_dataset_is_read(repository: Path, tmp_path: Path) -> None:
+def test_the_dataset_is_read(
+    repository: Path, tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("polars")
     (command,) = [
         line for block in blocks("sh") for line in block.splitlines() if " export sample_logs" in line
@@ -57,14 +74,12 @@ def test_the_dataset_is_read(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "sample_logs").symlink_to(repository / "sample_logs")
     run(command, tmp_path)
     _, code = blocks("python")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "mirror.example.com" in done.stdout
-    assert "mirror-served" in done.stdout
+    printed = run_code(code, tmp_path, capsys)
+    assert "mirror.example.com" in printed
+    assert "mirror-served" in printed
 
 
-def test_the_rule_works(repository: Path, tmp_path: Path) -> None:
+def test_the_rule_works(repository: Path, tmp_path: Path, run: Run) -> None:
     (rule,) = [block for block in blocks("toml") if block.startswith("id =")]
     (tmp_path / "no-latest.toml").write_text(rule)
     printed = run(f"buildkit-analyzer rules test {tmp_path / 'no-latest.toml'}", repository)

@@ -32,10 +32,12 @@ from analyzer.sources.surroundings import Files, Surroundings
 from analyzer.standings import Change, View
 from analyzer.tables import spool
 from analyzer.watching import Watch
-from tests.conftest import CAPTURES, REPOSITORY
+from tests.conftest import CAPTURES, REPOSITORY, slow_but
 
 SAMPLES = sorted(path.parent for path in (REPOSITORY / "sample_logs").glob("*/buildkitd.log"))
 CAPTURED = sorted(path.parent for path in CAPTURES.glob("*/buildkitd.log")) if CAPTURES else []
+KINDS = ("mirror-fallback", "mirror-used-json", "untrusted-terminal", "two-starts", "cut-tail", "dockerd")
+"""A sample of each form of a log, and those whose beginning or end is special."""
 RULES = load_rules()
 
 
@@ -127,7 +129,7 @@ def is_judged(watch: Watch) -> Callable[[], bool]:
     return judged
 
 
-@pytest.mark.parametrize("folder", SAMPLES, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", slow_but(KINDS, SAMPLES))
 def test_the_last_word_is_that_of_check(folder: Path) -> None:
     path, question = folder / "buildkitd.log", question_of(folder)
     follower = Fed(path.as_posix(), pieces_of(path.read_bytes(), random.Random(folder.name)))
@@ -139,7 +141,7 @@ def test_the_last_word_is_that_of_check(folder: Path) -> None:
     assert as_json(report) == checked(path, question)
 
 
-@pytest.mark.parametrize("folder", SAMPLES, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", slow_but(KINDS, SAMPLES))
 def test_a_snapshot_is_the_log_up_to_there_and_disturbs_nothing(folder: Path) -> None:
     follow_with_snapshots(folder, random.Random(folder.name))
 

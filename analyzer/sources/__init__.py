@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.sources.builders import builder_of
-from analyzer.sources.bundles import is_bundle, open_bundle
+from analyzer.sources.manifests import is_bundle
 from analyzer.sources.model import Source, Unreadable, is_binary
 from analyzer.sources.places import name_builders, open_each, open_sources
 
@@ -14,7 +14,6 @@ __all__ = [
     "is_binary",
     "is_bundle",
     "name_builders",
-    "open_bundle",
     "open_each",
     "open_sources",
 ]

@@ -20,34 +20,15 @@ from analyzer.errors import SourceError
 from analyzer.limits import LIMITS
 from analyzer.sources.builds import MEMBER, Builds, name_builds
 from analyzer.sources.local import Copy, LocalFile
+from analyzer.sources.manifests import FORMAT, MANIFEST
 from analyzer.sources.model import Source, Unreadable
 from analyzer.sources.recorded import CHANGED, is_member_name, read_built, read_surroundings
 from analyzer.sources.stored import reason, unreadable
 from analyzer.sources.tracefiles import TraceFile
 
-FORMAT: Final = "buildkit-analyzer/bundle/1"
-MANIFEST: Final = "manifest.json"
 SURROUNDINGS: Final = "surroundings.json"
 
 _BLOCK = 1 << 20
-
-
-def is_bundle(spec: str) -> bool:
-    """Whether a path names a bundle, by its content."""
-    path = Path(spec)
-    try:
-        if path.is_dir():
-            with (path / MANIFEST).open("rb") as stream:
-                return FORMAT.encode() in stream.read(4096)
-        if not path.is_file():
-            return False
-        with path.open("rb") as raw:
-            head = raw.read(1 << 14)
-        if head.startswith(b"\x1f\x8b"):
-            head = zlib.decompressobj(31).decompress(head, 4096)
-        return head.startswith(MANIFEST.encode() + b"\0") and FORMAT.encode() in head
-    except (OSError, ValueError, zlib.error):
-        return False
 
 
 def open_bundle(spec: str) -> list[Source | Unreadable]:

@@ -13,8 +13,8 @@ from typing import BinaryIO, TypeVar
 
 from analyzer.errors import SourceError
 from analyzer.sources.builders import unique_builders
-from analyzer.sources.bundles import is_bundle, open_bundle
 from analyzer.sources.local import find_files, local_path, spool
+from analyzer.sources.manifests import is_bundle
 from analyzer.sources.model import Source, Unreadable
 from analyzer.sources.names import is_url, shown_name
 from analyzer.sources.rotation import base_name, join_parts, part_order
@@ -101,6 +101,8 @@ def _open_spec(spec: str) -> Iterator[tuple[str, Source | Unreadable]]:
             yield from ((one.name, one) for one in _open_daemon(daemon["kind"], daemon["name"]))
             return
         if is_bundle(spec):
+            from analyzer.sources.bundles import open_bundle
+
             yield from ((one.name, one) for one in open_bundle(spec))
             return
         files = _find(spec)

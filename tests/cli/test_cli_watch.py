@@ -48,6 +48,7 @@ def test_the_report_and_the_code_are_those_of_check(
         assert report(capsys)[0] == json.loads(out)
 
 
+@pytest.mark.slow
 def test_it_ends_when_nothing_is_written_any_more_and_tells_what_it_saw(
     from_upstream: Path, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,9 +92,9 @@ def test_a_rewritten_path_gives_buildx_away() -> None:
 
 
 def test_many_files_are_told_in_few_words() -> None:
-    paths = ", ".join(f'"d{number}/ca.pem"' for number in range(5000))
+    paths = ", ".join(f'"d{number}/ca.pem"' for number in range(1000))
     meant = parse_config(f"{HOST}ca = [{paths}]")
     rows = compare(meant, rewrite_for_buildx(meant))
-    assert len(rows) == 5000
-    assert "4996 others" in rows[0].message
+    assert len(rows) == 1000
+    assert "996 others" in rows[0].message
     assert len(rows[0].message) < 1000

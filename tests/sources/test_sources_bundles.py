@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from analyzer.errors import SourceError
-from analyzer.sources import Source, is_bundle, open_bundle
-from analyzer.sources.bundles import FORMAT, MANIFEST, SURROUNDINGS
+from analyzer.sources import Source, is_bundle
+from analyzer.sources.bundles import SURROUNDINGS, open_bundle
+from analyzer.sources.manifests import FORMAT, MANIFEST
 from analyzer.sources.recorded import is_member_name, print_surroundings, read_surroundings, stored_name
 from analyzer.sources.surroundings import CertificateFile, ConfigFile, Surroundings
 

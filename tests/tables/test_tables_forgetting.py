@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from analyzer.tables.sections import find_sections
 from analyzer.tables.spans import SpansBuilder, SpanTally, count_spans
 from analyzer.tables.spool import Spool
 from analyzer.tables.traces import TracesBuilder
+from tests.conftest import REPOSITORY, slow_but
 from tests.loglines import batches, fetch_layer, line, observe
 
 PULL = fetch_layer(("mirror.example.com", True, "404 Not Found"), ("registry-1.docker.io", False, "200 OK"))
@@ -84,22 +84,17 @@ def test_gaps_of_one_kind_are_noted_up_to_a_number() -> None:
     assert reasons.count("an answer without its request") == exchanges.MOST_GAPS
 
 
-@pytest.fixture
-def logs(repository: Path) -> Iterator[bytes]:
-    paths = sorted((repository / "sample_logs").glob("*/buildkitd.log"))
-    return (path.read_bytes() for path in paths[::4])
+LOGS = sorted(path.parent for path in (REPOSITORY / "sample_logs").glob("*/buildkitd.log"))
 
 
-def test_spans_that_wait_in_a_file_are_the_same(
-    logs: Iterator[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = list(logs)
-    kept = [spans_and_traces(log) for log in read]
+@pytest.mark.parametrize("folder", slow_but(("mirror-fallback", "two-starts"), LOGS))
+def test_spans_that_wait_in_a_file_are_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = (folder / "buildkitd.log").read_bytes()
+    kept = spans_and_traces(log)
     monkeypatch.setattr(spans, "_FOLD_ABOVE", 1)
     monkeypatch.setattr(spans, "_SPILL_ABOVE", 3)
     monkeypatch.setattr(spans, "Spool", lambda schema: Spool(schema, memory_bytes=0))
-    for log, expected in zip(read, kept, strict=True):
-        assert spans_and_traces(log) == expected
+    assert spans_and_traces(log) == kept
 
 
 def spans_and_traces(log: bytes) -> list[list[dict[str, Any]]]:
