@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
 
 import pyarrow as pa
 
-from analyzer.checks import Finding, Rule, RuleResult, exit_code, findings_table, load_rules
+from analyzer.checks import Rule, load_rules
+from analyzer.conclusion import Report as Report
+from analyzer.conclusion import conclude_report
 from analyzer.errors import UsageError
-from analyzer.exhibits import Exhibit
 from analyzer.intent import Config, parse_config
-from analyzer.judging import Verdicts, judge, merge_results, observed_tables, see
+from analyzer.judging import judge, observed_tables, see
 from analyzer.limits import LIMITS
 from analyzer.looking import look_around, missing_builds, read_effective
 from analyzer.redaction import Redactor
@@ -166,60 +167,6 @@ class Seen:
         if name in tables:
             return tables[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-
-@dataclass(frozen=True)
-class Report:
-    """The verdicts on a log.
-
-    Attributes:
-        results: A result for each rule.
-        sources: What was read.
-        tables: Every table that the rules could ask, ``findings`` included.
-        exit_code: What a command ends with: 0, 1 or 3; 2 where one of several sources could not be read.
-        fail_on: The severity from which a failure counts.
-        exhibits: What each source shows beside its verdicts, in the order of the sources; None where that is not at
-            hand.
-    """
-
-    results: list[RuleResult]
-    sources: tuple[SourceInfo, ...]
-    tables: Mapping[str, pa.Table]
-    exit_code: int
-    fail_on: str = "error"
-    exhibits: tuple[Exhibit | None, ...] = ()
-
-    @property
-    def findings(self) -> list[Finding]:
-        """All findings, in the order of their rules."""
-        return [finding for result in self.results for finding in result.findings]
-
-    @property
-    def summary(self) -> dict[str, int]:
-        """Rules by verdict."""
-        counts = dict.fromkeys(("pass", "fail", "unknown", "skipped", "waived"), 0)
-        for result in self.results:
-            counts[result.verdict] += 1
-        return counts
-
-    def verdict(self, rule: str) -> str:
-        """The verdict of a rule.
-
-        Raises:
-            UsageError: No such rule was judged.
-        """
-        for result in self.results:
-            if result.rule.id == rule:
-                return result.verdict
-        raise UsageError(f"the rule {rule!r} was not judged")
-
-    def write(self, format: str, path: str | os.PathLike[str]) -> None:  # noqa: A002 - the word of the command line
-        """Write the report in a format of ``check --format``, beside its target and then renamed."""
-        from analyzer.reports import write_report
-        from analyzer.reports.files import replace_text
-
-        with replace_text(path) as stream:
-            write_report(self, format, stream)
 
 
 def read(*specs: Spec, redact: bool = True, jobs: int = 1, builds: int = LIMITS.recent_builds) -> Log:
@@ -377,29 +324,3 @@ def check(
         fail_on=fail_on,
         allow_unknown=allow_unknown,
     )
-
-
-def conclude_report(
-    judged: Sequence[Verdicts],
-    tables: Relations | None = None,
-    *,
-    fail_on: str = "error",
-    allow_unknown: bool = False,
-) -> Report:
-    """The report on sources that were judged one by one.
-
-    Args:
-        judged: The verdicts on each; at least one.
-        tables: The tables that the rules could ask, where they are at hand.
-        fail_on: The severity from which a failure counts.
-        allow_unknown: Unknown verdicts do not change the exit code.
-    """
-    results = merge_results(judged)
-    found = {"findings": findings_table(results)}
-    records = sum(one.records_of_daemons for one in judged)
-    code = exit_code(results, fail_on=fail_on, allow_unknown=allow_unknown, records=records)
-    if not all(one.readable for one in judged):
-        code = 2
-    infos = tuple(one.info for one in judged)
-    exhibits = tuple(one.exhibit for one in judged)
-    return Report(results, infos, (tables or Relations({})).with_tables(found), code, fail_on, exhibits)

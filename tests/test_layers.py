@@ -15,6 +15,7 @@ FACADE = {
     "beside",
     "cluster",
     "collecting",
+    "conclusion",
     "exhibits",
     "exporting",
     "fleet",

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analyzer as bk
-from analyzer.api import conclude_report
 from analyzer.attribution.traffic import Traffic, count_requests
 from analyzer.checks import load_rules
+from analyzer.conclusion import conclude_report
 from analyzer.fleet import Question
 from analyzer.judging import see
 from analyzer.reading import Tail

@@ -1,4 +1,7 @@
-"""Write what each sample must say. Read the difference before committing it: ``python -m tests.update_samples``."""
+"""Write what each sample must say, in every format. Read the difference before committing it.
+
+``python -m tests.update_samples``
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from tests.test_samples import SAMPLES, judge
 def main() -> None:
     for sample in SAMPLES:
         os.chdir(sample)
-        (sample / "expected.json").write_text(judge(sample))
+        for path, text in judge(sample).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,15 @@ def rule_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "required": ["subjects", "rows", "expect", "message"],
         "properties": {
-            "subjects": _text("SQL of what is judged: one finding for each value of its column `subject`."),
-            "rows": _text("SQL of the rows judged, each under its column `subject`."),
+            "subjects": _text(
+                "SQL of what is judged: one finding for each value of its column `subject`. Its columns config_file "
+                "and config_line, where it has them, name the line of the configuration that the subject is about."
+            ),
+            "rows": _text(
+                "SQL of the rows judged, each under its column `subject`. Columns evidence, evidence_why and records "
+                "(or record) give the finding its evidence and lines, config_file and config_line the line of the "
+                "configuration that is to blame."
+            ),
             "expect": _text("SQL over a row: true passes, false fails, NULL is unknown."),
             "empty": _choice(("skipped", "unknown"), "Verdict of a subject without rows."),
             "needs": {
@@ -112,7 +119,8 @@ references = []
 # What should be judged: one finding a subject. No subject at all: the rule is skipped.
 subjects = "SELECT DISTINCT host AS subject FROM requests WHERE host IS NOT NULL"
 # The rows judged, each under its subject. A subject without rows gets the verdict `empty`.
-# Columns evidence, evidence_why and records (or record) give the finding its evidence and lines.
+# Columns evidence, evidence_why and records (or record) give the finding its evidence and lines; config_file and
+# config_line, here or in subjects, the line of the configuration that is to blame.
 rows = """
 SELECT host AS subject, host, status_code, record, host_evidence AS evidence, host_why AS evidence_why
 FROM requests WHERE host IS NOT NULL"""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from analyzer.cli import check, collect, explain, export, lint, query, rules, show, spans, watch
+from analyzer.cli import check, collect, explain, export, lint, query, rules, schema, show, spans, watch
 
 
 def build_command() -> Any:
@@ -28,6 +28,7 @@ def _app() -> typer.Typer:
         (watch, "watch"),
         (explain, "explain"),
         (lint, "lint"),
+        (schema, "schema"),
     ):
         app.command(name)(module.run)
     app.add_typer(rules.build_app(), name="rules")

@@ -28,7 +28,7 @@ def run(
             help="terminal, json, junit, sarif, github, gitlab, markdown or html.",
         ),
     ] = "terminal",
-    output: options.Output = "-",
+    output: options.Outputs = None,
     fail_on: options.FailOn = "error",
     allow_unknown: options.AllowUnknown = False,
     require_proof: options.RequireProof = False,
@@ -46,19 +46,20 @@ def run(
     failure, but an error rule is unknown, or the input held no BuildKit record; 2 usage, unreadable input,
     a bad rule or configuration.
     """
-    from analyzer.cli.output import open_output, show_progress, warn
+    from analyzer.cli.output import show_progress, warn
+    from analyzer.cli.outputs import read_outputs, write_outputs
     from analyzer.cli.pipeline import cores, find_traces, open_found, read_intended
     from analyzer.cli.startup import prepare_arrow
-    from analyzer.reports import EXHIBITING, find_writer, unknown_name
+    from analyzer.reports import EXHIBITING, unknown_name
 
     if fail_on not in options.FAIL_ON:
         raise unknown_name("severity", fail_on, options.FAIL_ON)
-    write = find_writer(format_)
+    outputs = read_outputs(format_, output or ())
     meant = read_intended(config, daemon_flags)
 
     prepare_arrow()
-    from analyzer.api import conclude_report
     from analyzer.checks import load_rules
+    from analyzer.conclusion import conclude_report
     from analyzer.fleet import Question, judge_sources
     from analyzer.looking import read_effective
 
@@ -66,13 +67,12 @@ def run(
     chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
     traces = find_traces(sources, trace, redact=not no_redact)
     question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact, traces)
-    question = replace(question, exhibits=format_ in EXHIBITING)
+    question = replace(question, exhibits=any(one.format in EXHIBITING for one in outputs))
     found = open_found(sources, traces, builds=builds)
     with show_progress("checking", [one.name for one in found]) as progress:
         judged = judge_sources(
             found, question, jobs=jobs or cores(), cluster=cluster, progress=progress, warn=warn
         )
     report = conclude_report(judged, fail_on=fail_on, allow_unknown=allow_unknown)
-    with open_output(output) as stream:
-        write(report, stream)
+    write_outputs(report, outputs)
     return int(report.exit_code)

@@ -75,6 +75,16 @@ Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Where the result goes; `-` is standard output."),
 ]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="[FORMAT=]FILE",
+        help="Where the report goes, instead of standard output (`-`); or FORMAT=FILE: a report more, in another "
+        "format. Repeatable. A file whose name begins with a format and `=` is ./FORMAT=FILE.",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

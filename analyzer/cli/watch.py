@@ -46,7 +46,7 @@ def run(
             help="Of the report at the end: terminal, json, junit, sarif, github, gitlab, markdown or html.",
         ),
     ] = "terminal",
-    output: options.Output = "-",
+    output: options.Outputs = None,
     fail_on: options.FailOn = "error",
     allow_unknown: options.AllowUnknown = False,
     require_proof: options.RequireProof = False,
@@ -71,19 +71,19 @@ def run(
     comes the report of `check` on all that was read, with its exit code. Records of builds are not asked
     for; `check builder:NAME` takes them.
     """
-    from analyzer.cli.output import open_output
+    from analyzer.cli.outputs import read_outputs, write_outputs
     from analyzer.cli.pipeline import read_intended
     from analyzer.cli.startup import prepare_arrow
-    from analyzer.reports import find_writer, unknown_name
+    from analyzer.reports import unknown_name
 
     if fail_on not in options.FAIL_ON:
         raise unknown_name("severity", fail_on, options.FAIL_ON)
-    write = find_writer(format_)
+    outputs = read_outputs(format_, output or ())
     meant = read_intended(config, daemon_flags)
 
     prepare_arrow()
-    from analyzer.api import conclude_report
     from analyzer.checks import load_rules
+    from analyzer.conclusion import conclude_report
     from analyzer.fleet import Question
     from analyzer.looking import read_effective
     from analyzer.sources.following import follow
@@ -105,8 +105,7 @@ def run(
                     break
         judged = watch.conclude()
     report = conclude_report([judged], fail_on=fail_on, allow_unknown=allow_unknown)
-    with open_output(output) as stream:
-        write(report, stream)
+    write_outputs(report, outputs)
     return int(report.exit_code)
 
 

@@ -1,6 +1,7 @@
-"""The documentation of the tables and of the rules, made from the things themselves.
+"""The documentation of the tables, the rules and the JSON report, made from the things themselves.
 
-``python -m analyzer.reports.catalogue docs/`` writes ``tables.md`` and ``rules.md``; a test keeps them true.
+``python -m analyzer.reports.catalogue docs/`` writes ``tables.md``, ``rules.md`` and ``schemas/check-1.json``; a test
+keeps them true.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from analyzer.reports.escaping import dump_json
+from analyzer.reports.schema import check_schema
+
 if TYPE_CHECKING:
     from analyzer.checks import Rule
     from analyzer.tables.schema import TableSpec
 
+CHECK_SCHEMA = "schemas/check-1.json"
 FAMILIES = ("mirrors", "certificates", "network", "configuration")
 
 _TABLES_HEAD = """\
@@ -33,6 +38,11 @@ _RULES_HEAD = """\
 Made by `python -m analyzer.reports.catalogue docs/`. Each rule is one TOML file; its SQL gives true for
 pass, false for fail and NULL for unknown. `buildkit-analyzer rules show ID` prints one, `check --select ID`
 runs it alone.
+
+Columns of a rule's `rows` that mean something to every rule, where they are there: `evidence` and `evidence_why` say
+how sure a row is, `records` (or `record`) name the lines of the log that show it, and `config_file` and `config_line`
+the line of the configuration that is to blame. The row that decides gives the finding its line; where it names none,
+the row of `subjects` does, so that a pass and an unknown have one too. A flag of the daemon has no line.
 """
 
 
@@ -74,10 +84,11 @@ def all_specs() -> list[TableSpec]:
 
 
 def write_documents(folder: Path) -> None:
-    """Write ``tables.md`` and ``rules.md`` into a folder."""
+    """Write ``tables.md``, ``rules.md`` and the schema of the report into a folder."""
     from analyzer.checks import builtin_rules
 
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "schemas").mkdir(parents=True, exist_ok=True)
+    (folder / CHECK_SCHEMA).write_text(dump_json(check_schema(), indent=2) + "\n", encoding="utf-8")
     (folder / "tables.md").write_text(describe_tables(all_specs()), encoding="utf-8")
     (folder / "rules.md").write_text(describe_rules(builtin_rules()), encoding="utf-8")
 

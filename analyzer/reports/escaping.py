@@ -15,6 +15,11 @@ from typing import Any
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\x1b": r"\x1b"}
 _FORMULA = frozenset("=+-@＝＋－＠\t\r")
 _FENCE = re.compile("`+")
+_SPAN_OR_WORD = re.compile(r"(?<!\S)(\(*)`([^`]+)`([,;:.)?!]*)(?!\S)|\S+")
+_WORD = re.compile(r"(\(*)(.*?)([,;:.)?!]*)")
+_PLAIN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:,\d+)*")
+_COMMAND = re.compile(r"^(\s*):(?=:)")
+_OLD_COMMAND = "##["
 
 
 def _visible(character: str) -> str:
@@ -32,11 +37,12 @@ def escape_terminal(text: str) -> str:
     """The text with everything that does not print as itself written as a visible escape.
 
     Control characters (C0 and C1, so every ANSI and OSC sequence), marks that turn the direction of writing,
-    zero-width and private characters, and line ends become ``\\x1b``, ``\\u202e``, ``\\n``.
+    zero-width and private characters, and line ends become ``\\x1b``, ``\\u202e``, ``\\n``. So does the first sign of
+    ``##[``: where the terminal is the log of a workflow, that is a command (see `escape_runner`).
     """
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else _visible(character) for character in text)
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else _visible(character) for character in text)
+    return text.replace(_OLD_COMMAND, f"{_visible('#')}#[")
 
 
 def escape_html(text: str) -> str:
@@ -49,18 +55,42 @@ def escape_xml(text: str) -> str:
     return escape_html(text.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff"))
 
 
-def escape_markdown(text: str) -> str:
-    """The text as a Markdown code span: no link, image, mention or HTML in it comes alive.
+def escape_markdown(text: str, *, prose: bool = False) -> str:
+    """The text for Markdown: no link, image, mention or HTML in it comes alive.
 
-    Bars are escaped as well, so that the span can stand in a table's cell.
+    Args:
+        text: The text. Bars are escaped as well, so that it can stand in a table's cell.
+        prose: Leave words that mean nothing to Markdown as they are, and make code spans of the others only, such as
+            names of hosts; what stands between backticks stays a code span. Else the whole is one code span.
     """
     safe = escape_terminal(text).replace("|", "\\|")
+    return _SPAN_OR_WORD.sub(_mark_word, safe) if prose else _code_span(safe)
+
+
+def _mark_word(match: re.Match[str]) -> str:
+    if match[2] is not None:
+        return match[1] + _code_span(match[2]) + match[3]
+    word = _WORD.fullmatch(match[0])
+    if word is None:
+        return _code_span(match[0])
+    opening, core, closing = word.groups()
+    # a number and a stop at the start of a block would be a list
+    plain = _PLAIN.fullmatch(core) and (match.start() > 0 or not core[0].isdigit())
+    return match[0] if plain else opening + _code_span(core) + closing
+
+
+def _code_span(safe: str) -> str:
     if not safe.strip():
         return ""
     longest = max((len(run) for run in _FENCE.findall(safe)), default=0)
     fence = "`" * (longest + 1)
     space = " " if safe[0] in "` " or safe[-1] in "` " else ""
     return f"{fence}{space}{safe}{space}{fence}"
+
+
+def escape_sarif(text: str) -> str:
+    """The text for a message of SARIF, where ``[words](target)`` would be a link (SARIF 2.1.0, 3.11.6)."""
+    return escape_terminal(text).replace("](", "] (")
 
 
 def escape_csv(text: str) -> str:
@@ -81,10 +111,18 @@ def escape_workflow(text: str, *, argument: bool = False) -> str:
     return safe.replace(":", "%3A").replace(",", "%2C") if argument else safe
 
 
+def escape_runner(line: str) -> str:
+    """A line of text for the log of a workflow, where ``::`` at its start would be a command.
+
+    GitHub's runner obeys that, and ``##[`` anywhere, whoever printed it (actions/runner 079cdb1, ActionCommand.cs).
+    """
+    return _COMMAND.sub(lambda match: match[1] + _visible(":"), line)
+
+
 def dump_json(value: Any, *, indent: int | None = None) -> str:
     """The value as JSON in ASCII: a terminal that shows it sees escapes, never controls."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
-    return text.replace("\x7f", "\\u007f")
+    return text.replace("\x7f", "\\u007f").replace(_OLD_COMMAND, "\\u0023#[")
 
 
 def dump_script_json(value: Any) -> str:

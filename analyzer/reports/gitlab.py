@@ -1,12 +1,17 @@
-"""The report as GitLab's code quality artifact: a JSON array of issues."""
+"""The report as GitLab's code quality artifact: a JSON array of issues.
+
+An issue stands at the line of the configuration that is to blame, else at the first line of the log. GitLab takes paths
+relative to the repository only, without ``./``, and drops the second issue of a fingerprint
+(docs.gitlab.com, "Code Quality", the report format).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-from analyzer.checks.findings import fingerprint
 from analyzer.reports.escaping import dump_json, escape_terminal
-from analyzer.reports.model import one_line
+from analyzer.reports.model import identify, statement, worst_first
+from analyzer.reports.places import blamed, in_repository
 
 if TYPE_CHECKING:
     from analyzer.checks import Finding
@@ -17,29 +22,25 @@ _SEVERITIES = {"error": "critical", "warning": "minor", "info": "info"}
 
 def write(report: ReportLike, stream: TextIO) -> None:
     """Write an issue for each finding that failed or is unknown; an unknown weighs at most ``minor``."""
-    issues = [
-        _describe(finding, report)
-        for result in report.results
-        for finding in result.findings
-        if finding.verdict in ("fail", "unknown")
-    ]
-    stream.write(dump_json(issues, indent=2) + "\n")
+    findings = worst_first(report)
+    named = zip(findings, identify(findings, report), strict=True)
+    stream.write(dump_json([_describe(finding, name, report) for finding, name in named], indent=2) + "\n")
 
 
-def _describe(finding: Finding, report: ReportLike) -> dict[str, Any]:
+def _describe(finding: Finding, name: str, report: ReportLike) -> dict[str, Any]:
     severity = _SEVERITIES.get(finding.severity, "minor")
-    words = one_line(f"{finding.subject}: {finding.message}" if finding.subject else finding.message)
+    words = statement(finding)
     if finding.verdict == "unknown":
         words = f"unknown: {words}"
         severity = "minor" if severity == "critical" else severity
-    name = finding.source or next((source.name for source in report.sources), "buildkitd.log")
+    place = blamed(finding, report)
     return {
         "description": escape_terminal(words),
         "check_name": finding.rule,
-        "fingerprint": fingerprint(finding),
+        "fingerprint": name,
         "severity": severity,
         "location": {
-            "path": escape_terminal(name),
-            "lines": {"begin": finding.lines[0] if finding.lines else 1},
+            "path": escape_terminal(in_repository(place.file).lstrip("/")),
+            "lines": {"begin": place.line},
         },
     }

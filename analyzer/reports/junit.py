@@ -1,72 +1,115 @@
-"""The report for test dashboards: JUnit's XML, one test case a finding.
+"""The report for test dashboards: JUnit's XML, a test suite a rule, a test case a finding.
 
-JUnit has no word for "unknown". A rule of severity error that cannot be judged is an ``error`` there, since
-it makes the exit code 3; other unknowns, and failures below ``--fail-on``, are ``skipped`` with a message.
+A verdict is one thing there whatever its severity, and whatever the exit code makes of it: a failure is a ``failure``,
+what is unknown an ``error``, never a ``skipped``, which dashboards show as harmless. The severity is its ``type``.
+Elements and attributes are those of Jenkins' schema (jenkinsci/xunit-plugin 031e285, junit-10.xsd): properties belong
+to a suite there, so what a finding rests on stands in its ``system-out``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from analyzer.reports.escaping import escape_xml
-from analyzer.reports.model import counts, format_lines, one_line
+from analyzer.reports.model import format_lines, one_line, statement
 
 if TYPE_CHECKING:
     from analyzer.checks import Finding, RuleResult
     from analyzer.reports.model import ReportLike
 
+_OUTCOMES = {"fail": "failure", "unknown": "error", "skipped": "skipped", "waived": "skipped"}
+
 
 def write(report: ReportLike, stream: TextIO) -> None:
     """Write one test suite a rule."""
-    cases = [(result, list(_cases(report, result))) for result in report.results]
+    sums = _count(finding for result in report.results for finding in result.findings)
+    several = len(report.sources) > 1
     stream.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-    stream.write(
-        f'<testsuites name="buildkit-analyzer" {_numbers([c for _, case in cases for c in case])}>\n'
-    )
-    for result, members in cases:
-        stream.write(f'  <testsuite name="{escape_xml(result.rule.id)}" {_numbers(members)}>\n')
-        for finding, outcome in members:
-            _write_case(finding, outcome, stream)
-        stream.write("  </testsuite>\n")
+    # the schema knows no sum of what was skipped
+    del sums["skipped"]
+    stream.write(_tag("testsuites", name="buildkit-analyzer", **sums) + "\n")
+    for result in report.results:
+        for line in _suite(result, several):
+            stream.write(f"  {line}")
     stream.write("</testsuites>\n")
 
 
-def _cases(report: ReportLike, result: RuleResult) -> Iterator[tuple[Finding, str]]:
+def _suite(result: RuleResult, several: bool) -> Iterator[str]:
+    rule = result.rule
+    yield _tag("testsuite", name=rule.id, package=rule.family, **_count(result.findings)) + "\n"
+    yield "  <properties>\n"
+    told = {
+        "title": one_line(rule.title),
+        "severity": rule.severity,
+        "verdict": result.verdict,
+        "evidence": result.evidence,
+    }
+    for name, value in told.items():
+        yield f"    {_tag('property', name=name, value=value)}</property>\n"
+    yield "  </properties>\n"
     for finding in result.findings:
-        if finding.verdict == "fail":
-            yield finding, "failure" if counts(report, finding.severity) else "skipped"
-        elif finding.verdict == "unknown":
-            yield finding, "error" if finding.severity == "error" and report.exit_code else "skipped"
-        else:
-            yield finding, "" if finding.verdict == "pass" else "skipped"
+        for line in _case(finding, several):
+            yield f"  {line}"
+    yield "</testsuite>\n"
 
 
-def _numbers(cases: list[tuple[Finding, str]]) -> str:
-    outcomes = [outcome for _, outcome in cases]
-    return (
-        f'tests="{len(outcomes)}" failures="{outcomes.count("failure")}" '
-        f'errors="{outcomes.count("error")}" skipped="{outcomes.count("skipped")}"'
-    )
-
-
-def _write_case(finding: Finding, outcome: str, stream: TextIO) -> None:
-    name = escape_xml(one_line(finding.subject) or finding.rule)
-    head = f'    <testcase classname="{escape_xml(f"{finding.family}.{finding.rule}")}" name="{name}"'
-    if not outcome:
-        stream.write(f"{head}/>\n")
-        return
-    message = escape_xml(f"{finding.verdict}: {one_line(finding.message)}")
-    stream.write(f"{head}>\n")
+def _case(finding: Finding, several: bool) -> Iterator[str]:
+    name = one_line(finding.subject) or finding.rule
+    if several and finding.source and finding.source != finding.subject:
+        # dashboards follow a test case by its name
+        name = f"{name} ({finding.source})"
+    yield _tag("testcase", classname=f"{finding.family}.{finding.rule}", name=name, time="0") + "\n"
+    outcome = _OUTCOMES.get(finding.verdict)
     if outcome == "skipped":
-        stream.write(f'      <skipped message="{message}"/>\n')
-    else:
-        body = [one_line(finding.message)]
-        if finding.lines:
-            body.append(f"lines: {finding.source}:{format_lines(finding.lines)}")
-        if finding.fix:
-            body.append(f"fix: {one_line(finding.fix)}")
-        text = "\n".join(escape_xml(line) for line in body)
-        stream.write(f'      <{outcome} type="{escape_xml(finding.severity)}" message="{message}">{text}')
-        stream.write(f"</{outcome}>\n")
-    stream.write("    </testcase>\n")
+        yield f"  {_tag('skipped', message=_reason(finding))}</skipped>\n"
+    elif outcome:
+        message = f"{finding.verdict}: {one_line(finding.message)}"
+        text = "\n".join(escape_xml(line) for line in _explain(finding))
+        yield f"  {_tag(outcome, type=finding.severity, message=message)}{text}</{outcome}>\n"
+    text = "\n".join(escape_xml(line) for line in _facts(finding))
+    yield f"  <system-out>{text}</system-out>\n"
+    yield "</testcase>\n"
+
+
+def _reason(finding: Finding) -> str:
+    """Why a finding does not count, or why there was nothing to judge."""
+    message = one_line(finding.message)
+    if finding.verdict != "waived":
+        return f"{finding.verdict}: {message}"
+    return f"waived: {one_line(finding.waiver)} ({message})" if finding.waiver else f"waived: {message}"
+
+
+def _explain(finding: Finding) -> Iterator[str]:
+    """What a person who opens the test case needs first."""
+    yield statement(finding)
+    if finding.verdict == "fail" and finding.fix:
+        yield f"fix: {one_line(finding.fix)}"
+    yield from (f"see: {reference}" for reference in finding.references)
+
+
+def _facts(finding: Finding) -> Iterator[str]:
+    """What a finding rests on."""
+    yield f"verdict: {finding.verdict}, evidence: {finding.evidence}"
+    if finding.config_file:
+        yield f"configuration: {finding.config_file}:{finding.config_line or 1}"
+    if finding.lines:
+        place = f"{finding.source}:" if finding.source else ""
+        yield f"lines: {place}{format_lines(finding.lines)}"
+
+
+def _count(findings: Iterable[Finding]) -> dict[str, str]:
+    seen = Counter(_OUTCOMES.get(finding.verdict, "") for finding in findings)
+    return {
+        "tests": str(seen.total()),
+        "failures": str(seen["failure"]),
+        "errors": str(seen["error"]),
+        "skipped": str(seen["skipped"]),
+        "time": "0",
+    }
+
+
+def _tag(tag: str, **attributes: str) -> str:
+    told = "".join(f' {key}="{escape_xml(value)}"' for key, value in attributes.items())
+    return f"<{tag}{told}>"

@@ -5,17 +5,22 @@ The formats stand left of the facade that makes reports, so they name what they 
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from analyzer.checks import RuleResult
+    from analyzer.checks import Finding, RuleResult
     from analyzer.tables.spool import Rows
 
 VERDICTS = ("fail", "unknown", "pass", "skipped", "waived")
 SEVERITIES = ("error", "warning", "info")
+WORDS = {"fail": "failed", "unknown": "unknown", "pass": "passed", "skipped": "skipped", "waived": "waived"}
+"""What is said of as many rules as have a verdict."""
 
 
 _REMEDIES = (
@@ -156,3 +161,56 @@ def reaches(severity: str, threshold: str) -> bool:
     if threshold == "never" or severity not in SEVERITIES:
         return False
     return SEVERITIES.index(severity) <= SEVERITIES.index(threshold)
+
+
+def numbers(report: ReportLike) -> str:
+    """How many rules have each verdict, the worst first: ``1 failed, 6 passed, 8 skipped``."""
+    told = [f"{report.summary[v]} {WORDS[v]}" for v in VERDICTS if report.summary.get(v)]
+    return ", ".join(told) or "no rule was run"
+
+
+def worst_first(report: ReportLike) -> list[Finding]:
+    """What failed or is unknown: by severity, failures before unknowns, else in the order of the report."""
+    findings = [f for result in report.results for f in result.findings if f.verdict in ("fail", "unknown")]
+
+    def weight(finding: Finding) -> tuple[int, int]:
+        severity = finding.severity
+        rank = SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+        return rank, VERDICTS.index(finding.verdict)
+
+    return sorted(findings, key=weight)
+
+
+def statement(finding: Finding) -> str:
+    """What a finding says, in one line: its message, and its subject where the message does not name it."""
+    message = one_line(finding.message)
+    subject = one_line(finding.subject)
+    return message if not subject or mentions(message, subject) else f"{subject}: {message}"
+
+
+def mentions(message: str, subject: str) -> bool:
+    """Whether a message says itself what it is about."""
+    return re.search(rf"(?<![\w.-]){re.escape(subject)}(?![\w-])", message) is not None
+
+
+def identify(findings: Iterable[Finding], report: ReportLike) -> list[str]:
+    """A name for each finding, which the next report gives it too and no other finding of this report has.
+
+    It is the finding's fingerprint. Where several logs were read it is one of the log as well: what keeps findings
+    by name drops the second of a name.
+    """
+    from analyzer.checks.findings import fingerprint
+
+    seen: Counter[str] = Counter()
+    told = []
+    for finding in findings:
+        name = fingerprint(finding)
+        if len(report.sources) > 1 and finding.source:
+            name = _hash(f"{name}\0{finding.source}")
+        seen[name] += 1
+        told.append(name if seen[name] == 1 else _hash(f"{name}\0{seen[name]}"))
+    return told
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from analyzer.reports.escaping import escape_terminal
+from analyzer.reports.escaping import escape_runner, escape_terminal
 from analyzer.reports.model import (
     SEVERITIES,
     VERDICTS,
+    WORDS,
     ReportLike,
     SourceLike,
     count,
     exit_meaning,
     format_lines,
+    mentions,
     what_would_tell,
 )
 
@@ -40,7 +42,6 @@ _STYLES = {
     "warning": "yellow",
     "info": "cyan",
 }
-_WORDS = {"fail": "failed", "unknown": "unknown", "pass": "passed", "skipped": "skipped", "waived": "waived"}
 _LABEL = 10
 """Columns before the text: verdicts and the words "lines", "fix" stand there."""
 
@@ -114,6 +115,8 @@ class Page:
             )
             whole = Text.assemble(head, line)
             whole.rstrip()
+            if (safe := escape_runner(whole.plain)) != whole.plain:
+                whole = Text(safe)
             if self._plain:
                 self.console.file.write(whole.plain + "\n")
             else:
@@ -261,7 +264,7 @@ def _write_failure(page: Page, result: RuleResult) -> None:
 
 def _write_finding(page: Page, finding: Finding, *, mark: str = "") -> None:
     message = _prose(finding.message)
-    if finding.subject and finding.subject != page.only and not _names(finding.message, finding.subject):
+    if finding.subject and finding.subject != page.only and not mentions(finding.message, finding.subject):
         message = Text.assemble(shown(finding.subject, "bold"), ": ", message)
     if mark:
         message = Text.assemble((mark, "yellow"), message)
@@ -269,11 +272,6 @@ def _write_finding(page: Page, finding: Finding, *, mark: str = "") -> None:
     trail = _trail(page, finding)
     if trail.plain:
         page.paragraph("", trail)
-
-
-def _names(message: str, subject: str) -> bool:
-    """Whether the message says itself what it is about."""
-    return re.search(rf"(?<![\w.-]){re.escape(subject)}(?![\w-])", message) is not None
 
 
 def _trail(page: Page, finding: Finding) -> Text:
@@ -351,7 +349,7 @@ def _reason(result: RuleResult) -> str:
 def _write_sum(page: Page, report: ReportLike) -> None:
     page.gap()
     parts = [
-        Text(f"{report.summary[verdict]} {_WORDS[verdict]}", _STYLES[verdict])
+        Text(f"{report.summary[verdict]} {WORDS[verdict]}", _STYLES[verdict])
         for verdict in VERDICTS
         if report.summary.get(verdict)
     ]

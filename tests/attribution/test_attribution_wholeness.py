@@ -91,9 +91,19 @@ def test_an_object_that_every_host_refused_is_missing_something_unless_the_build
     assert join_traces(no_requests(), trace.rows_of(without=("h6", "o6"))).recorded
 
 
-def test_a_question_to_the_daemon_is_no_build() -> None:
-    trace = fallback()
+def remains_of(name: str) -> MadeTrace:
+    """A trace of which a single span is there; its parent is not."""
     other = MadeTrace("t2")
     other.rows = []
-    other.add("info", "gone", "inner")
-    assert join_traces(no_requests(), trace.rows_of(other)).recorded
+    other.add("left", "gone", name)
+    return other
+
+
+def test_a_question_to_the_daemon_is_no_build() -> None:
+    asked = remains_of("moby.buildkit.v1.Control/ListWorkers")
+    assert join_traces(no_requests(), fallback().rows_of(asked)).recorded
+    assert not join_traces(no_requests(), asked.rows_of()).recorded
+
+
+def test_what_is_left_of_a_trace_may_have_been_a_build() -> None:
+    assert not join_traces(no_requests(), fallback().rows_of(remains_of("load buildkit"))).recorded

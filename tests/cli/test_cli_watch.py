@@ -71,7 +71,7 @@ def test_a_log_without_a_record_is_waited_for(tmp_path: Path, capsys: pytest.Cap
 
 def test_the_report_goes_where_it_should(from_mirror: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.json"
-    watch.run(str(from_mirror), format_="json", output=str(target), seconds=0.0)
+    watch.run(str(from_mirror), format_="json", output=[str(target)], seconds=0.0)
     assert json.loads(target.read_text())["sources"][0]["name"] == str(from_mirror)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from analyzer.checks.findings import Finding, RuleResult, conclude
 from analyzer.checks.rule import Rule
+from tests.reports.rendering import HOSTILE
 
 
 @dataclass
@@ -137,3 +138,29 @@ def report_maker() -> Any:
 @pytest.fixture
 def source_maker() -> Any:
     return FakeSource
+
+
+@pytest.fixture
+def hostile() -> FakeReport:
+    """A report whose every word was written by somebody who means harm."""
+    rule = make_rule("r", title=HOSTILE, why=HOSTILE, fix=HOSTILE, references=(HOSTILE,))
+    parts = {
+        "subject": HOSTILE,
+        "message": HOSTILE,
+        "source": HOSTILE,
+        "lines": (3,),
+        "fix": HOSTILE,
+        "references": (HOSTILE,),
+        "config_file": HOSTILE,
+        "config_line": 1,
+        "waiver": HOSTILE,
+    }
+    findings = [{"verdict": verdict, **parts} for verdict in ("fail", "unknown", "pass", "skipped", "waived")]
+    return FakeReport([make_result(rule, *findings)], [FakeSource(name=HOSTILE)], exit_code=1)
+
+
+@pytest.fixture(autouse=True)
+def no_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that run in a pipeline are not about that pipeline."""
+    for name in ("GITHUB_WORKSPACE", "GITHUB_STEP_SUMMARY", "CI_PROJECT_DIR"):
+        monkeypatch.delenv(name, raising=False)

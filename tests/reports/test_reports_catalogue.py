@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from analyzer.reports.catalogue import all_specs, describe_rules, describe_tables
+from analyzer.reports.catalogue import CHECK_SCHEMA, all_specs, describe_rules, describe_tables
+from analyzer.reports.schema import check_schema
 from analyzer.tables.schema import Column, TableSpec
 
 RENEW = "to renew it: python -m analyzer.reports.catalogue docs/"
@@ -21,6 +23,11 @@ def test_rules_are_documented_as_they_are(repository: Path) -> None:
 
     document = (repository / "docs" / "rules.md").read_text(encoding="utf-8")
     assert document == describe_rules(builtin_rules()), RENEW
+
+
+def test_the_schema_of_the_report_is_published_as_it_is(repository: Path) -> None:
+    document = json.loads((repository / "docs" / CHECK_SCHEMA).read_text(encoding="utf-8"))
+    assert document == check_schema(), RENEW
 
 
 def test_no_table_is_described_twice() -> None:

@@ -434,7 +434,7 @@ def test_a_publication_lists_what_it_holds(tmp_path: Path) -> None:
             publication.add(
                 write(publication.folder, rows([MIDNIGHT - 1, MIDNIGHT]), builder=builder, number=number)
             )
-        assert os.listdir(tmp_path) == [publication.folder.name]
+        assert [*tmp_path.iterdir()] == [publication.folder.parent]
     assert publication.rows == {"records": 4}
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     files = content(tmp_path / "out")

@@ -6,7 +6,7 @@ import json
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analyzer.reports.escaping import (
@@ -14,6 +14,8 @@ from analyzer.reports.escaping import (
     escape_csv,
     escape_html,
     escape_markdown,
+    escape_runner,
+    escape_sarif,
     escape_terminal,
     escape_workflow,
     escape_xml,
@@ -38,6 +40,7 @@ HOSTILE = st.text(
         ("zero\u200bwidth\ufeff", r"zero\u200bwidth\ufeff"),
         ("\U000e0041", r"\U000e0041"),
         ("[red]kept[/red]", "[red]kept[/red]"),
+        ("##[error]x ###[warning]", r"\x23#[error]x #\x23#[warning]"),
     ],
 )
 def test_terminal_shows_what_would_not_print(text: str, expected: str) -> None:
@@ -100,8 +103,36 @@ def test_workflow_commands_cannot_be_injected() -> None:
 
 @settings(max_examples=30)
 @given(st.recursive(HOSTILE | st.integers() | st.none() | st.booleans(), st.lists))
+@example("##[error]###[")
 def test_json_is_ascii_and_true(value: object) -> None:
     text = dump_json(value)
     assert text.isascii()
     assert text.isprintable()
     assert json.loads(text) == value
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("::error::x", r"\x3a:error::x"),
+        ("   ::add-mask::x", r"   \x3a:add-mask::x"),
+        ("dial tcp [::1]:443: fail::ed ## [x]", "dial tcp [::1]:443: fail::ed ## [x]"),
+    ],
+)
+def test_a_runner_finds_no_command_in_a_line(line: str, expected: str) -> None:
+    assert escape_runner(line) == expected
+
+
+@given(HOSTILE)
+def test_no_line_is_a_command_to_a_runner(text: str) -> None:
+    safe = escape_runner(escape_terminal(text))
+    assert not safe.lstrip().startswith("::")
+    for shown in (safe, escape_terminal(f"#{text}##[error]"), dump_json([f"##[error]{text}"])):
+        assert "##[" not in shown
+
+
+@given(HOSTILE)
+def test_sarif_holds_no_link(text: str) -> None:
+    safe = escape_sarif(f"[a](b){text}](c)")
+    assert "](" not in safe
+    assert safe.isprintable()

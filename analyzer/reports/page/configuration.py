@@ -188,7 +188,9 @@ def find_configuration(engine: Engine) -> Configuration:
     [context] = engine.rows("SELECT config_given, effective_known FROM context")
     settings = [
         _setting(row)
-        for row in engine.rows("SELECT * FROM configuration_differences ORDER BY agrees NULLS FIRST, subject, setting")
+        for row in engine.rows(
+            "SELECT * FROM configuration_differences ORDER BY agrees NULLS FIRST, subject, setting"
+        )
     ]
     return Configuration(
         bool(context["config_given"]),
@@ -203,7 +205,7 @@ def find_configuration(engine: Engine) -> Configuration:
         tuple(_certificate(row) for row in engine.rows(_CERTIFICATES)),
         tuple(
             Fault(row["severity"], row["message"], row["fix"] or "", _place(row["file"], row["line"]))
-            for row in engine.rows("SELECT * FROM intended_lint ORDER BY file, line, \"column\", message")
+            for row in engine.rows('SELECT * FROM intended_lint ORDER BY file, line, "column", message')
         ),
     )
 
@@ -231,7 +233,14 @@ def _orders(engine: Engine) -> tuple[Order, ...]:
         for side in ("intended", "effective")
     }
     seen = _by_registry(
-        (row["registry"], Asked(row["host"], row["role"], f"{row['requests']:,} requests" if row["requests"] != 1 else "1 request"))
+        (
+            row["registry"],
+            Asked(
+                row["host"],
+                row["role"],
+                f"{row['requests']:,} requests" if row["requests"] != 1 else "1 request",
+            ),
+        )
         for row in engine.rows(_SEEN)
     )
     # a section for a mirror has itself as its only host: that says nothing of an order
@@ -241,7 +250,9 @@ def _orders(engine: Engine) -> tuple[Order, ...]:
         if name in seen or any(len(side.get(name, ())) > 1 for side in promised.values())
     ]
     return tuple(
-        Order(name, promised["intended"].get(name, ()), promised["effective"].get(name, ()), seen.get(name, ()))
+        Order(
+            name, promised["intended"].get(name, ()), promised["effective"].get(name, ()), seen.get(name, ())
+        )
         for name in worth
     )
 

@@ -63,12 +63,15 @@ def describe_coverage(source: SourceLike, redacted: bool | None) -> Coverage:
     """
     told = source.coverage
     statements = [
-        Statement("BuildKit", source.buildkit_version or getattr(source, "program", None) or "version unknown"),
+        Statement(
+            "BuildKit", source.buildkit_version or getattr(source, "program", None) or "version unknown"
+        ),
         Statement("Read", f"{count(source.records, 'record')} in {count(source.lines, 'line')}"),
     ]
     if source.records:
         statements += [
-            Statement(about, yes if told.get(key) else no, bool(told.get(key))) for key, about, yes, no in _ANSWERS
+            Statement(about, yes if told.get(key) else no, bool(told.get(key)))
+            for key, about, yes, no in _ANSWERS
         ]
         statements.append(_wholeness(told))
         strange = int(told.get("lines_not_understood") or 0)

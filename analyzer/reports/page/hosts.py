@@ -59,9 +59,7 @@ class Host:
     last: int | None
 
 
-_FAILED = (
-    "(coalesce(requests.status_code >= 400 AND requests.status_code <> 401, false) OR requests.error IS NOT NULL)"
-)
+_FAILED = "(coalesce(requests.status_code >= 400 AND requests.status_code <> 401, false) OR requests.error IS NOT NULL)"
 
 _HOSTS = f"""
 WITH timed AS (
@@ -71,8 +69,9 @@ WITH timed AS (
 SELECT requests.host, count(*) AS requests, count(*) FILTER ({_FAILED}) AS failures,
        list_sort(list_distinct(list(role))) AS roles, list_sort(list_distinct(list(registry))) AS registries,
        list_sort(list_distinct(list(host_evidence))) AS evidence,
-       coalesce(sum(size - coalesce("offset", 0)) FILTER (kind = 'layer' AND requests.status_code BETWEEN 200 AND 299), 0)
-           AS size,
+       coalesce(
+           sum(size - coalesce("offset", 0)) FILTER (kind = 'layer' AND requests.status_code BETWEEN 200 AND 299), 0
+       ) AS size,
        sum(took) AS took, max(took) AS slowest, epoch_us(min(time)) AS first, epoch_us(max(time)) AS last
 FROM requests
 LEFT JOIN timed ON timed.trace_id = requests.trace_id AND timed.span_id = requests.trace_span_id
@@ -80,8 +79,10 @@ GROUP BY requests.host ORDER BY requests DESC, requests.host
 """
 
 _ANSWERS = """
-SELECT host, coalesce(CAST(status_code AS VARCHAR), error_kind, CASE WHEN error IS NULL THEN 'no answer' ELSE 'error' END)
-           AS label,
+SELECT host,
+       coalesce(
+           CAST(status_code AS VARCHAR), error_kind, CASE WHEN error IS NULL THEN 'no answer' ELSE 'error' END
+       ) AS label,
        any_value(status_code) AS status_code, any_value(error) AS error, count(*) AS number
 FROM requests GROUP BY ALL ORDER BY number DESC, label
 """

@@ -141,7 +141,9 @@ def _image(action: str, name: str, rows: Sequence[dict[str, Any]]) -> Image:
     objects = [_object(row) for row in rows]
     order = {kind: place for place, kind in enumerate(KINDS)}
     objects.sort(key=lambda one: (one.smooth, order.get(one.kind, len(order))))
-    references = dict.fromkeys(reference for row in rows for reference in row["references"] or () if reference)
+    references = dict.fromkeys(
+        reference for row in rows for reference in row["references"] or () if reference
+    )
     givers: Counter[tuple[str | None, str | None]] = Counter()
     for one in objects:
         if one.outcome == "served":

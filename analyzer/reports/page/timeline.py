@@ -82,7 +82,8 @@ ORDER BY first NULLS LAST, start, trace_id, span_id, name
 _REQUESTS = """
 SELECT coalesce(requests.trace_id, 'daemon-' || daemon) AS trace_id, requests.span_id, span,
        requests.trace_span_id, coalesce(epoch_us(timed.start), epoch_us(time)) AS start,
-       epoch_us(timed."end") AS "end", record AS first, response_record AS last, line, requests.method, requests.kind, requests.host, role,
+       epoch_us(timed."end") AS "end", record AS first, response_record AS last, line,
+       requests.method, requests.kind, requests.host, role,
        requests.status_code AS status,
        coalesce(error_kind, CASE WHEN requests.error IS NULL THEN NULL ELSE 'error' END)
            AS failure,
@@ -149,7 +150,13 @@ def find_timeline(engine: Engine) -> Timeline:
     }
     rows = tuple(
         TraceRow(
-            _title(row), row["start"], row["end"], row["records"], row["spans"], row["requests"], row["errors"]
+            _title(row),
+            row["start"],
+            row["end"],
+            row["records"],
+            row["spans"],
+            row["requests"],
+            row["errors"],
         )
         for row in traces
     )
@@ -169,7 +176,9 @@ def _title(row: dict[str, Any]) -> str:
     return str(row["title"] or f"trace {row['trace_id']}")
 
 
-def _columns(rows: Sequence[dict[str, Any]], names: Sequence[str], origin: int) -> dict[str, list[int | None]]:
+def _columns(
+    rows: Sequence[dict[str, Any]], names: Sequence[str], origin: int
+) -> dict[str, list[int | None]]:
     return {
         name: [row[name] - origin if row[name] is not None else None for row in rows]
         if name in ("start", "end")
