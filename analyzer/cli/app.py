@@ -6,7 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
-from analyzer.cli import check, collect, explain, export, lint, query, rules, schema, show, spans, watch
+from analyzer.cli import (
+    check,
+    collect,
+    completion,
+    explain,
+    export,
+    lint,
+    query,
+    rules,
+    schema,
+    show,
+    spans,
+    watch,
+)
 
 
 def build_command() -> Any:
@@ -29,6 +42,7 @@ def _app() -> typer.Typer:
         (explain, "explain"),
         (lint, "lint"),
         (schema, "schema"),
+        (completion, "completion"),
     ):
         app.command(name)(module.run)
     app.add_typer(rules.build_app(), name="rules")
@@ -37,20 +51,23 @@ def _app() -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
+        from analyzer.cli.parts import describe_parts
 
-        try:
-            number = version("buildkit-analyzer")
-        except PackageNotFoundError:
-            number = "unknown (not installed)"
-        typer.echo(f"buildkit-analyzer {number}")
+        for line in describe_parts():
+            typer.echo(line)
         raise typer.Exit
 
 
 def _root(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version, and those of the parts.",
+            callback=_print_version,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     """Did BuildKit do what its configuration says? Verdicts with evidence, read from buildkitd's own log.

@@ -1,9 +1,6 @@
 """`check`: whether BuildKit did what its configuration says."""
 
 from dataclasses import replace
-from typing import Annotated
-
-import typer
 
 from analyzer.cli import options
 
@@ -19,15 +16,7 @@ def run(
     rules: options.Rules = None,
     select: options.Select = None,
     ignore: options.Ignore = None,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="FORMAT",
-            help="terminal, json, junit, sarif, github, gitlab, markdown or html.",
-        ),
-    ] = "terminal",
+    format_: options.ReportFormat = "terminal",
     output: options.Outputs = None,
     fail_on: options.FailOn = "error",
     allow_unknown: options.AllowUnknown = False,

@@ -10,6 +10,7 @@ from contextlib import suppress
 import typer
 
 from analyzer.cli.app import build_command
+from analyzer.cli.completion import answer_shell
 from analyzer.cli.startup import prepare_process
 from analyzer.cli.stopping import end_on_signals
 from analyzer.errors import AnalyzerError
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     # not command.main(): that turns a closed pipe into exit code 1, which is a verdict here
     command = build_command()
+    if answer_shell(command, arguments, PROGRAM, os.environ):
+        return 0
     with command.make_context(PROGRAM, arguments) as context:
         result = command.invoke(context)
     return result if isinstance(result, int) else 0

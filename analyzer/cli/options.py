@@ -71,6 +71,30 @@ Builds = Annotated[
         "none. They are proof beside its log.",
     ),
 ]
+
+
+def _complete_formats(incomplete: str) -> list[str]:
+    from analyzer.reports import FORMATS
+
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+def _complete_rules(incomplete: str) -> list[str]:
+    from analyzer.checks import load_rules
+
+    return [rule.id for rule in load_rules() if rule.id.startswith(incomplete)]
+
+
+ReportFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="Of the report: terminal, json, junit, sarif, github, gitlab, markdown or html.",
+        autocompletion=_complete_formats,
+    ),
+]
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="Where the result goes; `-` is standard output."),
@@ -107,17 +131,26 @@ Rules = Annotated[
 ]
 Select = Annotated[
     list[str] | None,
-    typer.Option("--select", metavar="ID", help="Only this rule. Repeatable."),
+    typer.Option(
+        "--select", metavar="ID", help="Only this rule. Repeatable.", autocompletion=_complete_rules
+    ),
 ]
 Ignore = Annotated[
     list[str] | None,
-    typer.Option("--ignore", metavar="ID", help="Without this rule. Repeatable."),
+    typer.Option(
+        "--ignore", metavar="ID", help="Without this rule. Repeatable.", autocompletion=_complete_rules
+    ),
 ]
 FAIL_ON = ("error", "warning", "info", "never")
 
 FailOn = Annotated[
     str,
-    typer.Option("--fail-on", metavar="SEVERITY", help="Exit 1 from here on: error, warning, info or never."),
+    typer.Option(
+        "--fail-on",
+        metavar="SEVERITY",
+        help="Exit 1 from here on: error, warning, info or never.",
+        autocompletion=lambda incomplete: [name for name in FAIL_ON if name.startswith(incomplete)],
+    ),
 ]
 AllowUnknown = Annotated[
     bool, typer.Option("--allow-unknown", help="Exit 0, not 3, when an error rule is unknown.")

@@ -37,15 +37,7 @@ def run(
     rules: options.Rules = None,
     select: options.Select = None,
     ignore: options.Ignore = None,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            "-f",
-            metavar="FORMAT",
-            help="Of the report at the end: terminal, json, junit, sarif, github, gitlab, markdown or html.",
-        ),
-    ] = "terminal",
+    format_: options.ReportFormat = "terminal",
     output: options.Outputs = None,
     fail_on: options.FailOn = "error",
     allow_unknown: options.AllowUnknown = False,

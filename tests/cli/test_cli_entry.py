@@ -174,3 +174,9 @@ def test_version() -> None:
     code, out, _ = run("--version")
     assert code == 0
     assert out.startswith("buildkit-analyzer ")
+
+
+def test_the_version_names_the_parts() -> None:
+    first, *parts = run("--version")[1].splitlines()
+    assert first.split()[0] == "buildkit-analyzer"
+    assert [name for name in ("Python ", "duckdb ", "pyarrow ") if name not in "\n".join(parts)] == []
