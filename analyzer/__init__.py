@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analyzer.collecting import collect
     from analyzer.errors import AnalyzerError
     from analyzer.intent import Config, load_config, parse_config
+    from analyzer.project import Project, load_project
     from analyzer.tracing import Traces, load_traces
 
 __version__ = "0.1.0"
@@ -31,7 +32,8 @@ _HOMES = {
     "Config": "analyzer.intent",
     "Finding": "analyzer.checks",
     "Log": "analyzer.api",
-    "Report": "analyzer.api",
+    "Project": "analyzer.project",
+    "Report": "analyzer.conclusion",
     "Rule": "analyzer.checks",
     "Seen": "analyzer.api",
     "Traces": "analyzer.tracing",
@@ -40,6 +42,7 @@ _HOMES = {
     "collect": "analyzer.collecting",
     "load_config": "analyzer.intent",
     "load_effective": "analyzer.api",
+    "load_project": "analyzer.project",
     "load_rules": "analyzer.checks",
     "load_traces": "analyzer.tracing",
     "parse_config": "analyzer.intent",
@@ -51,6 +54,7 @@ __all__ = [
     "Config",
     "Finding",
     "Log",
+    "Project",
     "Report",
     "Rule",
     "Seen",
@@ -61,6 +65,7 @@ __all__ = [
     "collect",
     "load_config",
     "load_effective",
+    "load_project",
     "load_rules",
     "load_traces",
     "parse_config",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypedDict
 
@@ -17,10 +18,12 @@ from analyzer.checks import Rule, load_rules
 from analyzer.conclusion import Report as Report
 from analyzer.conclusion import conclude_report
 from analyzer.errors import UsageError
-from analyzer.intent import Config, parse_config
+from analyzer.intent import Config, load_config, parse_config
 from analyzer.judging import judge, observed_tables, see
 from analyzer.limits import LIMITS
 from analyzer.looking import look_around, missing_builds, read_effective
+from analyzer.project import Project as Project
+from analyzer.project import load_project as load_project
 from analyzer.redaction import Redactor
 from analyzer.relations import Relations, join_relations
 from analyzer.scan import Scan, SourceInfo, read_records, scan_source
@@ -276,10 +279,12 @@ def check(
     effective: Config | Surroundings | None = None,
     flags: str | Sequence[str] | None = None,
     version: str | None = None,
-    require_proof: bool = False,
-    fail_on: str = "error",
-    allow_unknown: bool = False,
+    require_proof: bool | None = None,
+    fail_on: str | None = None,
+    allow_unknown: bool | None = None,
     trace: Traces | Spec | Sequence[Spec] | None = None,
+    project: Project | str | os.PathLike[str] | None = None,
+    today: date | None = None,
 ) -> Report:
     """Judge a log by rules.
 
@@ -292,25 +297,34 @@ def check(
         flags: The daemon's flags that were meant, beside the file.
         version: BuildKit's version; read from the log where not given.
         require_proof: A pass by inference is only unknown.
-        fail_on: The severity from which a failure counts: error, warning, info or never.
+        fail_on: The severity from which a failure counts: error, warning, info or never; error if not given.
         allow_unknown: Unknown verdicts do not change the exit code.
         trace: Traces that BuildKit exported: what `load_traces` found, or paths.
+        project: A project file, or what `load_project` read of one; what is given beside it wins.
+        today: The day on which the project's waivers hold or have expired; that of UTC if not given.
 
     Raises:
         RuleError: A rule cannot be run.
+        ProjectError: The project file cannot be used.
         UsageError: There is neither a log nor a trace.
     """
     log, traces = _with_traces(log, trace)
+    asked = project if isinstance(project, Project) else load_project(project) if project else Project()
+    if config is None and asked.config is not None:
+        config = load_config(asked.config)
+    if effective is None:
+        effective = read_effective(asked.effective)
+    flags = flags or asked.daemon_flags
     if flags:
         config = (config or parse_config("", name="flags")).with_flags(flags)
     judgements = [
         judge(
             scan,
             config,
-            load_rules() if rules is None else rules,
+            asked.load_rules() if rules is None else rules,
             effective=effective,
             version=version,
-            require_proof=require_proof,
+            require_proof=bool(asked.require_proof if require_proof is None else require_proof),
             **_beside(log, scan, traces),
         )
         for scan in log.scans
@@ -321,6 +335,8 @@ def check(
             for scan, judgement in zip(log.scans, judgements, strict=True)
         ],
         _joined([judgement.tables for judgement in judgements], log, traces),
-        fail_on=fail_on,
-        allow_unknown=allow_unknown,
+        fail_on=fail_on or asked.fail_on or "error",
+        allow_unknown=bool(asked.allow_unknown if allow_unknown is None else allow_unknown),
+        terms=asked.terms(today=today),
+        project=asked.file,
     )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from analyzer.checks import Finding, RuleResult, exit_code, findings_table
+from analyzer.checks.baselines import Baseline
+from analyzer.checks.terms import Terms
 from analyzer.errors import UsageError
 from analyzer.exhibits import Exhibit
 from analyzer.judging import Verdicts, merge_results
@@ -28,6 +30,7 @@ class Report:
         fail_on: The severity from which a failure counts.
         exhibits: What each source shows beside its verdicts, in the order of the sources; None where that is not at
             hand.
+        project: The project file whose terms hold; None where there is none.
     """
 
     results: list[RuleResult]
@@ -36,6 +39,7 @@ class Report:
     exit_code: int
     fail_on: str = "error"
     exhibits: tuple[Exhibit | None, ...] = ()
+    project: str | None = None
 
     @property
     def findings(self) -> list[Finding]:
@@ -76,6 +80,8 @@ def conclude_report(
     *,
     fail_on: str = "error",
     allow_unknown: bool = False,
+    terms: Terms | None = None,
+    project: str | None = None,
 ) -> Report:
     """The report on sources that were judged one by one.
 
@@ -84,8 +90,12 @@ def conclude_report(
         tables: The tables that the rules could ask, where they are at hand.
         fail_on: The severity from which a failure counts.
         allow_unknown: Unknown verdicts do not change the exit code.
+        terms: What a team asks for and lives with.
+        project: The file that the terms come from.
     """
     results = merge_results(judged)
+    if terms is not None:
+        results = terms.apply(results, _versions(judged))
     found = {"findings": findings_table(results)}
     records = sum(one.records_of_daemons for one in judged)
     code = exit_code(results, fail_on=fail_on, allow_unknown=allow_unknown, records=records)
@@ -93,4 +103,15 @@ def conclude_report(
         code = 2
     infos = tuple(one.info for one in judged)
     exhibits = tuple(one.exhibit for one in judged)
-    return Report(results, infos, (tables or Relations({})).with_tables(found), code, fail_on, exhibits)
+    return Report(
+        results, infos, (tables or Relations({})).with_tables(found), code, fail_on, exhibits, project
+    )
+
+
+def note_baseline(judged: Sequence[Verdicts], terms: Terms, name: str) -> Baseline:
+    """A baseline of what counts under the terms, but for their own baseline; `name` is its file."""
+    return terms.note(merge_results(judged), _versions(judged), name)
+
+
+def _versions(judged: Sequence[Verdicts]) -> list[tuple[str, str | None]]:
+    return [(one.info.name, one.info.buildkit_version) for one in judged]

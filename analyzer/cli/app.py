@@ -12,6 +12,7 @@ from analyzer.cli import (
     completion,
     explain,
     export,
+    init,
     lint,
     query,
     rules,
@@ -41,6 +42,7 @@ def _app() -> typer.Typer:
         (watch, "watch"),
         (explain, "explain"),
         (lint, "lint"),
+        (init, "init"),
         (schema, "schema"),
         (completion, "completion"),
     ):

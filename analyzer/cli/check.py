@@ -18,9 +18,14 @@ def run(
     ignore: options.Ignore = None,
     format_: options.ReportFormat = "terminal",
     output: options.Outputs = None,
-    fail_on: options.FailOn = "error",
-    allow_unknown: options.AllowUnknown = False,
-    require_proof: options.RequireProof = False,
+    fail_on: options.FailOn = None,
+    allow_unknown: options.AllowUnknown = None,
+    require_proof: options.RequireProof = None,
+    project: options.Project = None,
+    no_project: options.NoProject = False,
+    baseline: options.Baseline = None,
+    write_baseline: options.WriteBaseline = None,
+    today: options.Today = None,
     no_redact: options.NoRedact = False,
     jobs: options.Jobs = None,
     cluster: options.Cluster = None,
@@ -37,31 +42,51 @@ def run(
     """
     from analyzer.cli.output import show_progress, warn
     from analyzer.cli.outputs import read_outputs, write_outputs
-    from analyzer.cli.pipeline import cores, find_traces, open_found, read_intended
+    from analyzer.cli.pipeline import cores, find_traces, open_found
+    from analyzer.cli.projects import Words, ask, note_known
     from analyzer.cli.startup import prepare_arrow
-    from analyzer.reports import EXHIBITING, unknown_name
+    from analyzer.reports import EXHIBITING
 
-    if fail_on not in options.FAIL_ON:
-        raise unknown_name("severity", fail_on, options.FAIL_ON)
     outputs = read_outputs(format_, output or ())
-    meant = read_intended(config, daemon_flags)
 
     prepare_arrow()
-    from analyzer.checks import load_rules
+    asked = ask(
+        Words(
+            project=project,
+            no_project=no_project,
+            config=config,
+            daemon_flags=daemon_flags,
+            effective=effective,
+            rules=rules,
+            select=select,
+            ignore=ignore,
+            fail_on=fail_on,
+            allow_unknown=allow_unknown,
+            require_proof=require_proof,
+            baseline=baseline,
+            today=today,
+        )
+    )
     from analyzer.conclusion import conclude_report
     from analyzer.fleet import Question, judge_sources
-    from analyzer.looking import read_effective
 
-    given = read_effective(effective or ())
-    chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
+    given = asked.read_effective()
     traces = find_traces(sources, trace, redact=not no_redact)
-    question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact, traces)
+    question = Question(
+        asked.rules, asked.intended, given, buildkit_version, asked.require_proof, not no_redact, traces
+    )
     question = replace(question, exhibits=any(one.format in EXHIBITING for one in outputs))
     found = open_found(sources, traces, builds=builds)
     with show_progress("checking", [one.name for one in found]) as progress:
         judged = judge_sources(
             found, question, jobs=jobs or cores(), cluster=cluster, progress=progress, warn=warn
         )
-    report = conclude_report(judged, fail_on=fail_on, allow_unknown=allow_unknown)
+    report = conclude_report(
+        judged,
+        fail_on=asked.fail_on,
+        allow_unknown=asked.allow_unknown,
+        terms=note_known(asked, judged, write_baseline),
+        project=asked.project.file,
+    )
     write_outputs(report, outputs)
     return int(report.exit_code)

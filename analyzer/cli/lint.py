@@ -18,7 +18,7 @@ def run(
         str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal or json.")
     ] = "terminal",
     output: options.Output = "-",
-    fail_on: options.FailOn = "error",
+    fail_on: options.FailOn = None,
 ) -> int:
     """Find mistakes in a configuration.
 
@@ -34,6 +34,7 @@ def run(
     from analyzer.reports.configuration import find_lint_writer
     from analyzer.reports.model import reaches
 
+    fail_on = fail_on or "error"
     if fail_on not in options.FAIL_ON:
         raise unknown_name("severity", fail_on, options.FAIL_ON)
     write = find_lint_writer(format_)

@@ -144,15 +144,49 @@ Ignore = Annotated[
 FAIL_ON = ("error", "warning", "info", "never")
 
 FailOn = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--fail-on",
         metavar="SEVERITY",
-        help="Exit 1 from here on: error, warning, info or never.",
+        help="Exit 1 from here on: error (if nothing else is said), warning, info or never.",
         autocompletion=lambda incomplete: [name for name in FAIL_ON if name.startswith(incomplete)],
     ),
 ]
 AllowUnknown = Annotated[
-    bool, typer.Option("--allow-unknown", help="Exit 0, not 3, when an error rule is unknown.")
+    bool | None,
+    typer.Option("--allow-unknown/--no-allow-unknown", help="Exit 0, not 3, when an error rule is unknown."),
 ]
-RequireProof = Annotated[bool, typer.Option("--require-proof", help="Take a pass by inference for unknown.")]
+RequireProof = Annotated[
+    bool | None,
+    typer.Option("--require-proof/--no-require-proof", help="Take a pass by inference for unknown."),
+]
+Project = Annotated[
+    str | None,
+    typer.Option(
+        "--project",
+        metavar="FILE",
+        help="The project file; else buildkit-analyzer.toml, or pyproject.toml with [tool.buildkit-analyzer], in this "
+        "folder or the nearest one above, within the repository.",
+    ),
+]
+NoProject = Annotated[bool, typer.Option("--no-project", help="Without a project file.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option("--baseline", metavar="FILE", help="Findings that were there before, and do not count."),
+]
+WriteBaseline = Annotated[
+    str | None,
+    typer.Option(
+        "--write-baseline",
+        metavar="FILE",
+        help="Make a baseline of what counts now, and report as if it were known.",
+    ),
+]
+Today = Annotated[
+    str | None,
+    typer.Option(
+        "--today",
+        metavar="DAY",
+        help="The day on which waivers hold or have expired; the day in UTC if not given.",
+    ),
+]

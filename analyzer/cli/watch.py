@@ -39,9 +39,13 @@ def run(
     ignore: options.Ignore = None,
     format_: options.ReportFormat = "terminal",
     output: options.Outputs = None,
-    fail_on: options.FailOn = "error",
-    allow_unknown: options.AllowUnknown = False,
-    require_proof: options.RequireProof = False,
+    fail_on: options.FailOn = None,
+    allow_unknown: options.AllowUnknown = None,
+    require_proof: options.RequireProof = None,
+    project: options.Project = None,
+    no_project: options.NoProject = False,
+    baseline: options.Baseline = None,
+    today: options.Today = None,
     no_redact: options.NoRedact = False,
     seconds: Annotated[
         float | None, typer.Option("--for", min=0, metavar="SECONDS", help="End after so long.")
@@ -64,26 +68,38 @@ def run(
     for; `check builder:NAME` takes them.
     """
     from analyzer.cli.outputs import read_outputs, write_outputs
-    from analyzer.cli.pipeline import read_intended
+    from analyzer.cli.projects import Words, ask
     from analyzer.cli.startup import prepare_arrow
-    from analyzer.reports import unknown_name
 
-    if fail_on not in options.FAIL_ON:
-        raise unknown_name("severity", fail_on, options.FAIL_ON)
     outputs = read_outputs(format_, output or ())
-    meant = read_intended(config, daemon_flags)
 
     prepare_arrow()
-    from analyzer.checks import load_rules
+    asked = ask(
+        Words(
+            project=project,
+            no_project=no_project,
+            config=config,
+            daemon_flags=daemon_flags,
+            effective=effective,
+            rules=rules,
+            select=select,
+            ignore=ignore,
+            fail_on=fail_on,
+            allow_unknown=allow_unknown,
+            require_proof=require_proof,
+            baseline=baseline,
+            today=today,
+        )
+    )
     from analyzer.conclusion import conclude_report
     from analyzer.fleet import Question
-    from analyzer.looking import read_effective
     from analyzer.sources.following import follow
     from analyzer.watching import Watch
 
-    given = read_effective(effective or ())
-    chosen = load_rules(rules or (), select=select or (), ignore=ignore or ())
-    question = Question(chosen, meant, given, buildkit_version, require_proof, not no_redact)
+    given = asked.read_effective()
+    question = Question(
+        asked.rules, asked.intended, given, buildkit_version, asked.require_proof, not no_redact
+    )
     with ExitStack() as stack:
         stopped = stack.enter_context(note_stop())
         watch = stack.enter_context(Watch(follow(builder), question))
@@ -96,7 +112,13 @@ def run(
                 if until_idle is not None and watch.idle is not None and watch.idle >= until_idle:
                     break
         judged = watch.conclude()
-    report = conclude_report([judged], fail_on=fail_on, allow_unknown=allow_unknown)
+    report = conclude_report(
+        [judged],
+        fail_on=asked.fail_on,
+        allow_unknown=asked.allow_unknown,
+        terms=asked.terms,
+        project=asked.project.file,
+    )
     write_outputs(report, outputs)
     return int(report.exit_code)
 

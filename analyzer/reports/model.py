@@ -92,6 +92,10 @@ class ReportLike(Protocol):
         """The severity from which a failure counts, or ``never``."""
 
     @property
+    def project(self) -> str | None:
+        """The project file whose terms hold."""
+
+    @property
     def exhibits(self) -> Sequence[ExhibitLike | None]:
         """What each source shows beside its verdicts; None, or nothing at all, where that is not at hand."""
 

@@ -42,6 +42,7 @@ def check_schema() -> Schema:
             {
                 "format": {"const": FORMAT, "description": "The format and its version."},
                 "sources": _list(_source(), "The logs that were read, in their order."),
+                "project": _nullable(_text("The project file whose terms hold.")),
                 "summary": _summary(),
                 "rules": _list(_rule(), "What each rule came to, in the order of the rules."),
                 "findings": _list(

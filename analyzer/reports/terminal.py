@@ -20,6 +20,7 @@ from analyzer.reports.model import (
     exit_meaning,
     format_lines,
     mentions,
+    statement,
     what_would_tell,
 )
 
@@ -59,6 +60,8 @@ def write(report: ReportLike, stream: TextIO) -> None:
     page = Page(make_console(stream), only=report.sources[0].name if len(report.sources) == 1 else None)
     for source in report.sources:
         _write_source(page, source)
+    if report.project is not None:
+        page.paragraph("project", shown(report.project), style="dim")
     by_verdict = {
         verdict: _by_severity(result for result in report.results if result.verdict == verdict)
         for verdict in VERDICTS
@@ -67,8 +70,8 @@ def write(report: ReportLike, stream: TextIO) -> None:
         _write_failure(page, result)
     _write_unknowns(page, by_verdict["unknown"], report.sources)
     _write_passes(page, by_verdict["pass"])
-    for verdict in ("waived", "skipped"):
-        _write_line_of_rules(page, verdict, by_verdict[verdict])
+    _write_waived(page, [finding for result in report.results for finding in result.findings])
+    _write_skipped(page, by_verdict["skipped"])
     _write_sum(page, report)
 
 
@@ -328,8 +331,24 @@ def _of_whom(result: RuleResult, only: str | None) -> Iterator[str]:
     yield title
 
 
-def _write_line_of_rules(page: Page, verdict: str, results: Sequence[RuleResult]) -> None:
-    """All rules of a verdict in one paragraph, drawn together by their reason."""
+def _write_waived(page: Page, findings: Iterable[Finding]) -> None:
+    """What does not count, and why not; also of rules that came to something else."""
+    by_reason: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        if finding.verdict == "waived":
+            by_reason.setdefault((finding.rule, finding.waiver), []).append(finding)
+    if by_reason:
+        page.gap()
+    for (rule, why), waived in by_reason.items():
+        more = f" (and {len(waived) - 1:,} more)" if len(waived) > 1 else ""
+        body = Text.assemble(shown(rule, "bold"), "  ", _prose(statement(waived[0])), more)
+        page.paragraph("WAIVED", body, style=_STYLES["waived"])
+        if why:
+            page.paragraph("  why", _prose(why), style="dim")
+
+
+def _write_skipped(page: Page, results: Sequence[RuleResult]) -> None:
+    """All rules that had nothing to judge in one paragraph, drawn together by their reason."""
     if not results:
         return
     page.gap()
@@ -337,7 +356,7 @@ def _write_line_of_rules(page: Page, verdict: str, results: Sequence[RuleResult]
     for result in results:
         by_reason.setdefault(_reason(result), []).append(result.rule.id)
     parts = [_prose(", ".join(ids) + (f" ({reason})" if reason else "")) for reason, ids in by_reason.items()]
-    page.paragraph(verdict.upper(), Text("; ").join(parts), style=_STYLES[verdict])
+    page.paragraph("SKIPPED", Text("; ").join(parts), style=_STYLES["skipped"])
 
 
 def _reason(result: RuleResult) -> str:

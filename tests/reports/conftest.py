@@ -37,6 +37,7 @@ class FakeReport:
     exit_code: int = 0
     fail_on: str = "error"
     exhibits: tuple[Any, ...] = ()
+    project: str | None = None
 
     @property
     def summary(self) -> dict[str, int]:
