@@ -15,6 +15,7 @@ from analyzer.cli import (
     init,
     lint,
     query,
+    report,
     rules,
     schema,
     show,
@@ -34,7 +35,13 @@ def _app() -> typer.Typer:
         name="buildkit-analyzer", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
     )
     app.callback(invoke_without_command=True)(_root)
-    for module, name in ((check, "check"), (show, "show"), (spans, "spans"), (query, "query")):
+    for module, name in (
+        (check, "check"),
+        (report, "report"),
+        (show, "show"),
+        (spans, "spans"),
+        (query, "query"),
+    ):
         app.command(name)(module.run)
     for module, name in (
         (export, "export"),

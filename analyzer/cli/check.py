@@ -1,7 +1,5 @@
 """`check`: whether BuildKit did what its configuration says."""
 
-from dataclasses import replace
-
 from analyzer.cli import options
 
 
@@ -40,10 +38,9 @@ def run(
     failure, but an error rule is unknown, or the input held no BuildKit record; 2 usage, unreadable input,
     a bad rule or configuration.
     """
-    from analyzer.cli.output import show_progress, warn
+    from analyzer.cli.checking import check_sources
     from analyzer.cli.outputs import read_outputs, write_outputs
-    from analyzer.cli.pipeline import cores, find_traces, open_found
-    from analyzer.cli.projects import Words, ask, note_known
+    from analyzer.cli.projects import Words, ask
     from analyzer.cli.startup import prepare_arrow
     from analyzer.reports import EXHIBITING
 
@@ -67,26 +64,17 @@ def run(
             today=today,
         )
     )
-    from analyzer.conclusion import conclude_report
-    from analyzer.fleet import Question, judge_sources
-
-    given = asked.read_effective()
-    traces = find_traces(sources, trace, redact=not no_redact)
-    question = Question(
-        asked.rules, asked.intended, given, buildkit_version, asked.require_proof, not no_redact, traces
-    )
-    question = replace(question, exhibits=any(one.format in EXHIBITING for one in outputs))
-    found = open_found(sources, traces, builds=builds)
-    with show_progress("checking", [one.name for one in found]) as progress:
-        judged = judge_sources(
-            found, question, jobs=jobs or cores(), cluster=cluster, progress=progress, warn=warn
-        )
-    report = conclude_report(
-        judged,
-        fail_on=asked.fail_on,
-        allow_unknown=asked.allow_unknown,
-        terms=note_known(asked, judged, write_baseline),
-        project=asked.project.file,
+    report = check_sources(
+        sources,
+        asked,
+        trace=trace,
+        builds=builds,
+        buildkit_version=buildkit_version,
+        exhibits=any(one.format in EXHIBITING for one in outputs),
+        redact=not no_redact,
+        jobs=jobs,
+        cluster=cluster,
+        write_baseline=write_baseline,
     )
     write_outputs(report, outputs)
     return int(report.exit_code)
