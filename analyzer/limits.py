@@ -49,7 +49,7 @@ class Limits:
         page_text: Characters of a quoted line.
         page_traces: Traces in the timeline of the page.
         page_spans: Spans in that timeline.
-        page_requests: Requests in it; with so many spans the page takes some six megabytes.
+        page_requests: Requests in it; with so many spans the page takes some nine megabytes.
         page_seconds: Time that one question to the tables may take for the page.
         finding_lines: Log lines that a finding lists; more say nothing new to a reader.
         error_text: Characters of an error or log text that a message quotes.
@@ -86,8 +86,8 @@ class Limits:
     page_quotes: int = 40
     page_quote_records: int = 3
     page_text: int = 600
-    page_traces: int = 2_000
-    page_spans: int = 30_000
+    page_traces: int = 8_000
+    page_spans: int = 80_000
     page_requests: int = 60_000
     page_seconds: float = 600.0
     finding_lines: int = 20
