@@ -12,7 +12,8 @@ def run(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="DIR", help="The folder to make; for duckdb, the file. An earlier export is replaced."
+            metavar="DIR",
+            help="The folder to make; for duckdb, otlp and perfetto, the file. An earlier export is replaced.",
         ),
     ],
     config: options.Config = None,
@@ -21,7 +22,13 @@ def run(
     builds: options.Builds = options.RECENT_BUILDS,
     buildkit_version: options.BuildkitVersion = None,
     format_: Annotated[
-        str, typer.Option("--format", "-f", metavar="FORMAT", help="parquet, csv, json (lines) or duckdb.")
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="parquet, csv, json (lines) or duckdb; otlp or perfetto, for viewers of traces.",
+        ),
     ] = "parquet",
     tables: Annotated[
         list[str] | None,
@@ -44,9 +51,10 @@ def run(
     from analyzer.errors import UsageError
     from analyzer.reports import unknown_name
     from analyzer.reports.export import EXPORT_FORMATS, write_export
+    from analyzer.reports.viewers import VIEWER_FORMATS, write_view
 
-    if format_ not in EXPORT_FORMATS:
-        raise unknown_name("format", format_, EXPORT_FORMATS)
+    if format_ not in EXPORT_FORMATS + VIEWER_FORMATS:
+        raise unknown_name("format", format_, EXPORT_FORMATS + VIEWER_FORMATS)
     if format_ != "parquet":
         if cluster is not None:
             raise UsageError("a cluster writes Parquet only", where="--cluster")
@@ -63,6 +71,9 @@ def run(
             jobs=jobs,
         )
         with show_progress(f"writing {target}"):
+            if format_ in VIEWER_FORMATS:
+                rows = write_view(target, {name: seen.tables.rows(name) for name in seen.tables}, format_)
+                return _tell(rows)
             rows = write_export(target, pipeline.named_tables(seen), format_, redacted=not no_redact)
         return _tell(rows)
 
@@ -94,5 +105,8 @@ def run(
 
 
 def _tell(rows: dict[str, int]) -> int:
+    if [*rows] == ["spans"]:
+        typer.echo(f"{rows['spans']:,} spans", err=True)
+        return 0
     typer.echo(f"{len(rows)} tables, {sum(rows.values()):,} rows", err=True)
     return 0

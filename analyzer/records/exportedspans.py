@@ -17,6 +17,9 @@ _ARGUMENTS = ("command", "process.command_args")
 """Attributes that are the words of a command line: buildctl's ``command`` (moby/buildkit
 ``cmd/buildctl/common/trace.go``)."""
 
+OWN_SCOPE = "buildkit-analyzer"
+"""The instrumentation that spans name which were made from a log, for a viewer of traces. They are no evidence."""
+
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+\Z")
 _EARLIEST, _LATEST = 0, (1 << 63) - 1
 
@@ -27,10 +30,12 @@ class Event(NamedTuple):
     Attributes:
         name: Its name, such as ``http.tls.done``.
         attributes: What is told of it, as text.
+        time: Nanoseconds since 1970; None where it is not told or not kept.
     """
 
     name: str
     attributes: Mapping[str, str]
+    time: int | None = None
 
 
 class ExportedSpan(NamedTuple):

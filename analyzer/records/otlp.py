@@ -13,6 +13,7 @@ from typing import Any
 
 from analyzer.records.exportedspans import (
     KINDS,
+    OWN_SCOPE,
     Event,
     ExportedSpan,
     clean,
@@ -84,11 +85,12 @@ def read_otlp_span(span: Members, service: str | None, scope: str | None) -> Exp
     Args:
         span: Its members.
         service: The service that recorded it.
-        scope: The instrumentation that recorded it.
+        scope: The instrumentation that recorded it. What this program made of a log is taken for no span: it would be
+            proof of itself.
     """
     trace_id = identifier(_member(span, "traceId", "trace_id"), 32)
     span_id = identifier(_member(span, "spanId", "span_id"), 16)
-    if trace_id is None or span_id is None:
+    if trace_id is None or span_id is None or scope == OWN_SCOPE:
         return None
     status = span.get("status")
     status = status if isinstance(status, dict) else {}

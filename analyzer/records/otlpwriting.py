@@ -15,6 +15,9 @@ from analyzer.records.exportedspans import KINDS, ExportedSpan
 _STATUSES = {"unset": 0, "ok": 1, "error": 2}
 """opentelemetry-proto v1 ``trace.proto``, ``Status.StatusCode``."""
 
+_NUMBERS = frozenset({"http.response.status_code", "server.port"})
+"""Attributes that are numbers (OpenTelemetry semantic conventions 1.30, HTTP spans)."""
+
 
 def write_requests(spans: Iterable[ExportedSpan]) -> Iterator[bytes]:
     """Spans as lines; those that follow each other and were recorded by the same are in one.
@@ -44,7 +47,12 @@ def _span(span: ExportedSpan) -> dict[str, Any]:
         "endTimeUnixNano": None if span.end is None else str(span.end),
         "attributes": _attributes(span.attributes),
         "events": [
-            {"name": event.name, "attributes": _attributes(event.attributes)} for event in span.events
+            {
+                **({} if event.time is None else {"timeUnixNano": str(event.time)}),
+                "name": event.name,
+                "attributes": _attributes(event.attributes),
+            }
+            for event in span.events
         ],
         "status": status,
     }
@@ -52,4 +60,8 @@ def _span(span: ExportedSpan) -> dict[str, Any]:
 
 
 def _attributes(attributes: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]
+    return [{"key": key, "value": _value(key, value)} for key, value in attributes.items()]
+
+
+def _value(key: str, value: str) -> dict[str, str]:
+    return {"intValue": value} if key in _NUMBERS and value.isdecimal() else {"stringValue": value}

@@ -26,12 +26,27 @@ def write_otlp(rows: Rows) -> Iterator[bytes]:
     Args:
         rows: The table.
     """
-    spans = _spans(rows)
+    yield from write_spans(spans_of(rows))
+
+
+def write_spans(spans: Iterator[ExportedSpan]) -> Iterator[bytes]:
+    """Spans as lines of OTLP."""
     while together := list(islice(spans, _TOGETHER)):
         yield from write_requests(together)
 
 
-def _spans(rows: Rows) -> Iterator[ExportedSpan]:
+def write_document(spans: Iterator[ExportedSpan]) -> Iterator[bytes]:
+    """Spans as one document of OTLP, as viewers of traces take it, part by part."""
+    yield b'{"resourceSpans":['
+    for number, line in enumerate(write_spans(spans)):
+        yield (b",\n" if number else b"\n") + line.strip().removeprefix(b'{"resourceSpans":[').removesuffix(
+            b"]}"
+        )
+    yield b"\n]}\n"
+
+
+def spans_of(rows: Rows) -> Iterator[ExportedSpan]:
+    """The spans of the table ``trace_spans``."""
     for batch in rows.batches():
         for first in range(0, batch.num_rows, _TOGETHER):
             for row in _countable(batch.slice(first, _TOGETHER)).to_pylist():
