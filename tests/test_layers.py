@@ -15,6 +15,7 @@ FACADE = {
     "beside",
     "cluster",
     "collecting",
+    "comparing",
     "conclusion",
     "exhibits",
     "exporting",

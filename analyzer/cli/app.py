@@ -9,6 +9,7 @@ import typer
 from analyzer.cli import (
     check,
     collect,
+    compare,
     completion,
     explain,
     export,
@@ -45,6 +46,7 @@ def _app() -> typer.Typer:
         app.command(name)(module.run)
     for module, name in (
         (export, "export"),
+        (compare, "compare"),
         (collect, "collect"),
         (watch, "watch"),
         (explain, "explain"),
