@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd  # noqa: F401 - a command run in this process would hide it from Arrow for all tests that follow
 import pytest
@@ -56,3 +56,17 @@ def _find_captures() -> Path | None:
 
 
 CAPTURES = _find_captures()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the program: exit code, standard output, standard error."""
+
+    def run_program(*arguments: Any) -> tuple[int, str, str]:
+        from analyzer.cli import entry
+
+        code = entry.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_program

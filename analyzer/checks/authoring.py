@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from analyzer.checks.loading import KEBAB, suggest
-from analyzer.checks.rule import EVIDENCE, FAMILIES, NEEDS, SEVERITIES, VERDICTS
+from analyzer.checks.rule import EVIDENCE, FAMILIES, NEEDS, SEVERITIES, VERDICTS, Rule
 from analyzer.errors import UsageError
 
 
@@ -82,8 +83,13 @@ def rule_schema() -> dict[str, Any]:
     }
 
 
-def new_rule(rule_id: str, family: str = "custom") -> str:
-    """The text of a rule file to start from; it loads, and its examples wait to be written.
+def new_rule(rule_id: str, family: str = "custom", *, start: Rule | None = None) -> str:
+    """The text of a rule file to start from, whose examples pass.
+
+    Args:
+        rule_id: Its id.
+        family: Its family.
+        start: A rule of a file to copy, instead of the smallest one.
 
     Raises:
         UsageError: Id or family is not in kebab-case.
@@ -95,6 +101,13 @@ def new_rule(rule_id: str, family: str = "custom") -> str:
                 f"{what} {name!r} is not in kebab-case",
                 hint=f"did you mean {meant}?" if meant else "small letters, digits and hyphens",
             )
+    if start is not None and start.path is not None:
+        text = start.path.read_text(encoding="utf-8")
+        renamed = re.sub(
+            rf'^id = "{re.escape(start.id)}"', f'id = "{rule_id}"', text, count=1, flags=re.MULTILINE
+        )
+        told = re.search(r"^family = ", renamed, re.MULTILINE)
+        return renamed if told else renamed.replace("\n", f'\nfamily = "{family}"\n', 1)
     return _TEMPLATE.replace("@id@", rule_id).replace("@family@", family)
 
 
@@ -107,9 +120,10 @@ def _choice(choices: tuple[str, ...], description: str) -> dict[str, Any]:
 
 
 _TEMPLATE = '''\
+# docs/tables.md names the tables and columns; `buildkit-analyzer rules test @id@.toml` runs the examples below
 id = "@id@"                            # = the file's name
 family = "@family@"
-title = "What holds where the rule passes"
+title = "Registries refuse no request"
 severity = "error"                     # or warning, info
 why = "What goes wrong where it does not hold."
 fix = "What to do about it."
@@ -117,21 +131,30 @@ references = []
 
 [check]
 # What should be judged: one finding a subject. No subject at all: the rule is skipped.
-subjects = "SELECT DISTINCT host AS subject FROM requests WHERE host IS NOT NULL"
+subjects = "SELECT 'requests' AS subject"
 # The rows judged, each under its subject. A subject without rows gets the verdict `empty`.
 # Columns evidence, evidence_why and records (or record) give the finding its evidence and lines; config_file and
 # config_line, here or in subjects, the line of the configuration that is to blame.
 rows = """
-SELECT host AS subject, host, status_code, record, host_evidence AS evidence, host_why AS evidence_why
+SELECT 'requests' AS subject, host, status_code, record, host_evidence AS evidence, host_why AS evidence_why
 FROM requests WHERE host IS NOT NULL"""
-# Per row: true passes, false fails, NULL is unknown.
-expect = "status_code < 500"
-empty = "skipped"                      # or "unknown"
+# Per row: true passes, false fails, NULL is unknown. After a 401 a token is fetched: that is no refusal.
+expect = "status_code < 400 OR status_code = 401"
+empty = "unknown"                      # or "skipped"
 needs = ["debug"]                      # coverage without which a pass is only unknown
 message = "{host} answered {status_code}"
 
 # At least one that passes, one that fails and one that is unknown: `rules test` runs them.
-# [[example]]
-# verdict = "fail"
-# sample = "mirror-fallback"           # a shipped sample, or log = """...""" and config = """..."""
+# `sample` is a shipped log (the folders of sample_logs); or log = \"\"\"...\"\"\" and config = \"\"\"...\"\"\".
+[[example]]
+verdict = "pass"
+sample = "mirror-used"
+
+[[example]]
+verdict = "fail"
+sample = "mirror-fallback"
+
+[[example]]
+verdict = "unknown"
+sample = "debug-off"
 '''

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from analyzer.checks.engine import Engine, SqlError
 from analyzer.checks.facts import complete
+from analyzer.checks.faults import fault_of
 from analyzer.checks.findings import Finding, RuleResult, conclude
 from analyzer.checks.folding import Judged, fold_query, fold_table
 from analyzer.checks.messages import clean, columns_of, fill, value_in_words
@@ -171,11 +172,7 @@ class _Evaluation:
             raise self._fault(key, str(error)) from None
 
     def _fault(self, key: str, what: str) -> RuleError:
-        return RuleError(
-            f"rule {self.rule.id}: {key}: {what}",
-            where=self.rule.where(f"check.{key}"),
-            hint="docs/tables.md names the tables and columns; `rules schema` what a rule may hold",
-        )
+        return fault_of(self.rule, key, what)
 
     def _subjects(self) -> dict[str, dict[str, Any]]:
         """What is judged, each once, in the order of the query."""

@@ -89,13 +89,26 @@ def new_rule(
     family: Annotated[
         str, typer.Option("--family", metavar="NAME", help="The family, which is the folder it goes to.")
     ] = "custom",
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="ID", help="Copy this rule, instead of the smallest one.")
+    ] = None,
+    rules: options.Rules = None,
     output: options.Output = "-",
 ) -> int:
-    """Print a rule file to start from."""
+    """Print a rule file to start from, whose examples pass."""
+    from analyzer.checks import load_rules
     from analyzer.checks import new_rule as template
     from analyzer.cli.output import open_output
+    from analyzer.errors import UsageError
 
-    text = template(rule_id, family)
+    copied = None
+    if start is not None:
+        copied = next((rule for rule in load_rules(rules or (), select=[start]) if rule.id == start), None)
+        if copied is None:
+            raise UsageError(
+                f"{start} is a family, not a rule", where="--from", hint="`rules list` names the rules"
+            )
+    text = template(rule_id, family, start=copied)
     with open_output(output) as stream:
         stream.write(text)
     return 0

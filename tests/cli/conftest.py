@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from analyzer.cli import entry
 
 LOG = """\
 time="2026-11-24T22:07:37Z" level=info msg="auto snapshotter: using overlayfs"
@@ -62,15 +59,3 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "buildkitd.toml"
     path.write_text(CONFIG)
     return path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the program: exit code, standard output, standard error."""
-
-    def run_program(*arguments: Any) -> tuple[int, str, str]:
-        code = entry.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run_program
