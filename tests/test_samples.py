@@ -14,6 +14,7 @@ from analyzer.cli.pipeline import SAMPLE_TRACES
 from analyzer.reports import write_report
 from tests.conftest import slow_but
 from tests.judging import cuts, promises, verdicts
+from tests.reports.outline import outline
 
 SAMPLES = sorted(
     path.parent for path in (Path(__file__).parent.parent / "sample_logs").glob("*/buildkitd.log")
@@ -31,6 +32,7 @@ SUFFIXES = {
     "sarif": "sarif",
     "github": "txt",
     "gitlab": "json",
+    "html": "txt",
 }
 """Formats of which every sample has a report beside its JSON, and the ends of their names."""
 
@@ -44,9 +46,11 @@ def judge(sample: Path) -> dict[Path, str]:
 
 
 def render(report: bk.Report, name: str) -> str:
-    """A report in a format; a new version of the program says nothing new."""
+    """A report in a format, a page by what stands on it; a new version of the program says nothing new."""
     stream = StringIO()
     write_report(report, name, stream)
+    if name == "html":
+        return outline(stream.getvalue())
     return stream.getvalue().replace(f'ersion": "{version("buildkit-analyzer")}"', 'ersion": "0"')
 
 
