@@ -69,8 +69,15 @@ def told(source: Source) -> Any:
     return json.loads(stream.getvalue().replace(source.name, "SOURCE"))
 
 
-@pytest.mark.parametrize("name", ["bundle", "bundle.tar.gz", "bundle.tgz"])
-@pytest.mark.parametrize("kind", ["source", "secretive"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("bundle", "secretive"),
+        ("bundle.tar.gz", "source"),
+        pytest.param("bundle.tgz", "secretive", marks=pytest.mark.slow),
+        pytest.param("bundle", "source", marks=pytest.mark.slow),
+    ],
+)
 def test_a_bundle_is_judged_as_the_builder_is(
     tmp_path: Path, name: str, kind: str, request: pytest.FixtureRequest
 ) -> None:

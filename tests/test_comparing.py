@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analyzer as bk
@@ -63,6 +63,7 @@ def report_of(verdicts: dict[str, str]) -> Report:
     return Report([conclude(rule, findings)], (info,), Relations({}), 0)
 
 
+@settings(max_examples=10)
 @given(*[st.dictionaries(st.sampled_from("abc"), st.sampled_from(VERDICTS)) for _ in range(2)])
 def test_every_failure_that_was_none_is_a_regression(before: dict[str, str], after: dict[str, str]) -> None:
     compared = compare_reports(report_of(before), report_of(after))

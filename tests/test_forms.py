@@ -67,7 +67,7 @@ def tables(log: bytes | Path) -> dict[str, list[dict[str, object]]]:
     return found
 
 
-@pytest.mark.parametrize("form", ["json", "terminal"])
+@pytest.mark.parametrize("form", ["json", pytest.param("terminal", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("sample", CASES)
 def test_another_form_tells_the_same(sample: str, form: str) -> None:
     path = SAMPLES / sample

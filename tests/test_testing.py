@@ -174,6 +174,7 @@ def test_the_fixture_is_there_and_a_failure_has_no_wall_of_traceback(pytester: p
     result.stdout.no_fnmatch_line("*raise AssertionError*")
 
 
+@pytest.mark.slow
 def test_a_source_that_cannot_be_read_has_no_wall_of_traceback_either(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
@@ -204,6 +205,7 @@ def test_the_command_line_names_source_and_configuration(pytester: pytest.Pytest
     run(pytester, DEFAULTS.format(verdict="fail"), *words).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_the_configuration_of_pytest_names_them_by_its_own_folder(pytester: pytest.Pytester) -> None:
     sample = SAMPLES / "mirror-used"
     logs = pytester.mkdir("logs")
@@ -224,6 +226,7 @@ def test_the_configuration_of_pytest_names_them_by_its_own_folder(pytester: pyte
         pytester.runpytest_inprocess(*PLUGIN, "-c", str(pytester.path / "tox.ini")).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_the_command_line_beats_the_configuration_of_pytest(pytester: pytest.Pytester) -> None:
     used, partial = SAMPLES / "mirror-used", SAMPLES / "mirror-partial"
     pytester.makeini(
@@ -238,6 +241,7 @@ def test_the_command_line_beats_the_configuration_of_pytest(pytester: pytest.Pyt
     run(pytester, DEFAULTS.format(verdict="fail"), *words).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_what_a_test_names_beats_both(pytester: pytest.Pytester) -> None:
     sample = SAMPLES / "mirror-used"
     code = f"""
@@ -249,6 +253,7 @@ def test_what_a_test_names_beats_both(pytester: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_options_are_explained(pytester: pytest.Pytester) -> None:
     result = run(pytester, "", "--help")
     result.stdout.fnmatch_lines(["*--buildkit-source=SOURCE*", "*--buildkit-config=FILE*"])

@@ -31,6 +31,7 @@ def write(report: ReportLike, stream: TextIO) -> None:
     stream.write(
         render_page(
             answer=answer(report),
+            project=report.project,
             rules=view_rules(report, quote),
             sources=sources,
             shown=[source for source in sources if source.shown is not None],

@@ -81,7 +81,7 @@ def _cut(findings: int) -> str:
 
 def _blocks(report: ReportLike) -> Iterator[_Block]:
     yield _Block(
-        f"## BuildKit check: {numbers(report)}\n\nExit {report.exit_code}: {exit_meaning(report)}.\n"
+        f"## BuildKit check: {numbers(report)}\n\nExit {report.exit_code}: {exit_meaning(report)}.{_terms(report)}\n"
     )
     findings = worst_first(report)
     for verdict, head in (("fail", "Failed"), ("unknown", "Unknown")):
@@ -95,6 +95,11 @@ def _blocks(report: ReportLike) -> Iterator[_Block]:
         yield _Block("\n### Read\n\n")
     for source in report.sources:
         yield _Block(_describe_source(source))
+
+
+def _terms(report: ReportLike) -> str:
+    """The file under whose terms that is so."""
+    return "" if report.project is None else f" Under the terms of {escape_markdown(report.project)}."
 
 
 def _rules(report: ReportLike) -> Iterator[_Block]:

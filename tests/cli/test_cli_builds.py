@@ -118,7 +118,7 @@ def test_check_takes_the_records_along(run: Any, docker: Docker, config: list[An
     assert len(docker.asked) == 2
 
 
-@pytest.mark.parametrize("archive", [False, True])
+@pytest.mark.parametrize("archive", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_bundle_says_what_the_builder_said(
     run: Any, docker: Docker, config: list[Any], tmp_path: Path, archive: bool
 ) -> None:

@@ -60,9 +60,17 @@ def test_check_says_when_there_is_nothing(run: Any, tmp_path: Path) -> None:
     assert "Exit 3: the input held no BuildKit record." in out
 
 
-@pytest.mark.parametrize(
-    "name", ["terminal", "json", "junit", "sarif", "github", "gitlab", "markdown", "html"]
-)
+A_FORMAT = [
+    "terminal",
+    "sarif",
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("json", "junit", "github", "gitlab", "markdown", "html")
+    ),
+]
+
+
+@pytest.mark.parametrize("name", A_FORMAT)
 def test_check_writes_each_format_to_a_file(
     run: Any, from_upstream: Path, config: Path, tmp_path: Path, name: str
 ) -> None:
@@ -73,9 +81,7 @@ def test_check_writes_each_format_to_a_file(
     assert not [entry for entry in os.listdir(tmp_path) if "partial" in entry]
 
 
-@pytest.mark.parametrize(
-    "name", ["terminal", "json", "junit", "sarif", "github", "gitlab", "markdown", "html"]
-)
+@pytest.mark.parametrize("name", A_FORMAT)
 def test_no_control_character_of_a_log_gets_out(
     run: Any, from_upstream: Path, config: Path, name: str
 ) -> None:

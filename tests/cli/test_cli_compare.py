@@ -22,6 +22,7 @@ def test_people_read_what_changed(run: Any, words: list[Path | str]) -> None:
     assert "13 verdicts unchanged." in out
 
 
+@pytest.mark.slow
 def test_a_pipeline_stops_where_a_verdict_got_worse(run: Any, words: list[Path | str]) -> None:
     assert run("compare", *words, "--fail-on-regression")[0] == 1
     assert run("compare", *words, "--fail-on-regression", "--fail-on", "never")[0] == 0
@@ -48,6 +49,7 @@ def test_without_a_record_there_is_nothing_to_compare(
     assert "gone.log" in err
 
 
+@pytest.mark.slow
 def test_nothing_hostile_gets_out(
     run: Any, words: list[Path | str], tmp_path: Path, repository: Path
 ) -> None:

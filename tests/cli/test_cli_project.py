@@ -95,6 +95,7 @@ def test_a_baseline_knows_what_was_there_and_only_that(run: Any, folder: Path) -
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "gitlab"])
+@pytest.mark.slow
 def test_every_format_says_why_a_failure_does_not_count(run: Any, name: str) -> None:
     code, out, _ = run("check", "buildkitd.log", "--today", "2027-01-31", "--format", name)
     assert code == 0
@@ -103,6 +104,14 @@ def test_every_format_says_why_a_failure_does_not_count(run: Any, name: str) -> 
         assert "mirror-served" not in plain
     else:
         assert "<mirror> is being filled (until 2027-01-31)" in plain
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown", "html", "json"])
+def test_people_see_whose_terms_hold(run: Any, name: str) -> None:
+    assert (
+        "buildkit-analyzer.toml"
+        in run("check", "buildkitd.log", "--select", "network-mode", "--format", name)[1]
+    )
 
 
 def test_a_bad_day_is_told(run: Any) -> None:

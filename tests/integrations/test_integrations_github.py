@@ -54,6 +54,7 @@ def test_it_checks_annotates_and_writes_reports(action: Action, folder: Path) ->
     assert (folder / "report page.html").read_text().startswith("<!DOCTYPE html>")
 
 
+@pytest.mark.slow
 def test_words_and_severity_reach_the_check(action: Action, folder: Path) -> None:
     inputs = {"source": "buildkitd.log", "config": "buildkitd.toml", "fail-on": "never"}
     assert action.run("check", folder, inputs, PROGRAM).code == 0

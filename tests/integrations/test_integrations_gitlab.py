@@ -58,6 +58,7 @@ def test_it_checks_and_leaves_what_the_job_keeps(template: Template, folder: Pat
     assert first["location"]["path"] == "buildkitd.toml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["$(touch gone)", '"; touch gone; "', "'; touch gone; '"])
 def test_no_input_is_run(template: Template, folder: Path, text: str) -> None:
     code, log = check(template, folder, source=text)
