@@ -339,4 +339,5 @@ def check(
         allow_unknown=bool(asked.allow_unknown if allow_unknown is None else allow_unknown),
         terms=asked.terms(today=today),
         project=asked.file,
+        redacted=log.redact,
     )

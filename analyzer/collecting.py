@@ -12,6 +12,7 @@ import json
 import os
 import tarfile
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -154,16 +155,16 @@ class _Writer:
         log = "dockerd.log" if around.program == "dockerd" else "buildkitd.log"
         told = Redactor(enabled=self.redact)
         self._write(prefix + log, _clean_log(source, told))
-        count = told.counts.total() + source.redactions
+        counts = told.counts + Counter(source.redactions)
         built = self._add_builds(source, prefix + MEMBER)
-        values = print_surroundings(around, lost=source.damaged, redactions=count, built=built)
+        values = print_surroundings(around, lost=source.damaged, redactions=counts, built=built)
         self._write(prefix + SURROUNDINGS, [_print(values)])
         self._daemons.append({"name": source.name, "folder": inner, "log": log})
         self.names.append(source.name)
         self.missing += [f"{source.name}: {one}" for one in around.not_read]
         if source.damaged:
             self.missing.append(f"{source.name}: {source.damaged}")
-        self.redactions += count + redactor.counts.total() + (built[1] if built else 0)
+        self.redactions += counts.total() + redactor.counts.total() + (built[1] if built else 0)
 
     def _add_builds(self, source: Source, member: str) -> tuple[list[str], int] | None:
         """Write the spans of a source's builds: what was lost of them, and secrets replaced; None without any."""

@@ -31,6 +31,7 @@ class Report:
         exhibits: What each source shows beside its verdicts, in the order of the sources; None where that is not at
             hand.
         project: The project file whose terms hold; None where there is none.
+        redacted: Secrets were replaced by marks.
     """
 
     results: list[RuleResult]
@@ -40,6 +41,7 @@ class Report:
     fail_on: str = "error"
     exhibits: tuple[Exhibit | None, ...] = ()
     project: str | None = None
+    redacted: bool = True
 
     @property
     def findings(self) -> list[Finding]:
@@ -82,6 +84,7 @@ def conclude_report(
     allow_unknown: bool = False,
     terms: Terms | None = None,
     project: str | None = None,
+    redacted: bool = True,
 ) -> Report:
     """The report on sources that were judged one by one.
 
@@ -92,6 +95,7 @@ def conclude_report(
         allow_unknown: Unknown verdicts do not change the exit code.
         terms: What a team asks for and lives with.
         project: The file that the terms come from.
+        redacted: Secrets were replaced by marks.
     """
     results = merge_results(judged)
     if terms is not None:
@@ -104,7 +108,14 @@ def conclude_report(
     infos = tuple(one.info for one in judged)
     exhibits = tuple(one.exhibit for one in judged)
     return Report(
-        results, infos, (tables or Relations({})).with_tables(found), code, fail_on, exhibits, project
+        results,
+        infos,
+        (tables or Relations({})).with_tables(found),
+        code,
+        fail_on,
+        exhibits,
+        project,
+        redacted,
     )
 
 

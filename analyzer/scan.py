@@ -246,7 +246,7 @@ class Scan:
             self.daemons,
             self.requests.starts,
             [*self.gaps, *gaps],
-            {self.source.name: self._redactions.total() + self.source.redactions},
+            {self.source.name: self._replaced().total()},
         )
 
     def info(self, coverage: pa.Table) -> SourceInfo:
@@ -257,10 +257,17 @@ class Scan:
             self.records,
             self.lines_read,
             self.version,
-            _summarise(coverage.to_pylist()),
+            {
+                **_summarise(coverage.to_pylist()),
+                "redactions_by_kind": dict(sorted(self._replaced().items())),
+            },
             self.lost or self.source.damaged,
             f"dockerd {docker}" if docker else None,
         )
+
+    def _replaced(self) -> Counter[str]:
+        """Secrets that were replaced, here or before, by kind."""
+        return self._redactions + Counter(self.source.redactions)
 
     def _version(self, program: str) -> str | None:
         rows = self.daemons.select(["version", "program"]).to_pylist()

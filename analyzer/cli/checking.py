@@ -66,4 +66,5 @@ def check_sources(
         allow_unknown=asked.allow_unknown,
         terms=note_known(asked, judged, write_baseline),
         project=asked.project.file,
+        redacted=redact,
     )

@@ -118,6 +118,7 @@ def run(
         allow_unknown=asked.allow_unknown,
         terms=asked.terms,
         project=asked.project.file,
+        redacted=not no_redact,
     )
     write_outputs(report, outputs)
     return int(report.exit_code)

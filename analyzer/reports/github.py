@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, TextIO
 from analyzer.reports import markdown
 from analyzer.reports.escaping import escape_workflow
 from analyzer.reports.files import translate_errors
-from analyzer.reports.model import count, exit_meaning, format_lines, mentions, one_line, worst_first
+from analyzer.reports.model import (
+    UNREDACTED,
+    count,
+    exit_meaning,
+    format_lines,
+    mentions,
+    one_line,
+    worst_first,
+)
 from analyzer.reports.places import blamed, in_repository, shown_by
 
 if TYPE_CHECKING:
@@ -47,6 +55,8 @@ def write(report: ReportLike, stream: TextIO) -> None:
         stream.write(
             f"::notice title=buildkit-analyzer::{count(len(findings) - shown, 'finding')} more; {where}\n"
         )
+    if not report.redacted:
+        stream.write(f"buildkit-analyzer: {UNREDACTED}\n")
     stream.write(f"buildkit-analyzer: exit {report.exit_code}: {exit_meaning(report)}\n")
     if summary:
         append_summary(report, Path(summary))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TextIO
 
 from analyzer.reports.escaping import dump_json, escape_terminal
-from analyzer.reports.model import identify, statement, worst_first
+from analyzer.reports.model import UNREDACTED, identify, statement, worst_first
 from analyzer.reports.places import blamed, in_repository
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ def _describe(finding: Finding, name: str, report: ReportLike) -> dict[str, Any]
     if finding.verdict == "unknown":
         words = f"unknown: {words}"
         severity = "minor" if severity == "critical" else severity
+    if not report.redacted:
+        # the format has no other place for it
+        words += f" ({UNREDACTED})"
     place = blamed(finding, report)
     return {
         "description": escape_terminal(words),

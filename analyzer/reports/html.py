@@ -32,6 +32,7 @@ def write(report: ReportLike, stream: TextIO) -> None:
         render_page(
             answer=answer(report),
             project=report.project,
+            redacted=report.redacted,
             rules=view_rules(report, quote),
             sources=sources,
             shown=[source for source in sources if source.shown is not None],

@@ -23,6 +23,7 @@ def describe(report: ReportLike) -> dict[str, Any]:
         "format": FORMAT,
         "sources": [_source(source) for source in report.sources],
         "project": report.project,
+        "redacted": report.redacted,
         "summary": {**summary, "exit_code": report.exit_code},
         "rules": [_rule(result) for result in report.results],
         "findings": [_finding(finding) for result in report.results for finding in result.findings],

@@ -31,12 +31,12 @@ def write(report: ReportLike, stream: TextIO) -> None:
     del sums["skipped"]
     stream.write(_tag("testsuites", name="buildkit-analyzer", **sums) + "\n")
     for result in report.results:
-        for line in _suite(result, several):
+        for line in _suite(result, several, redacted=report.redacted):
             stream.write(f"  {line}")
     stream.write("</testsuites>\n")
 
 
-def _suite(result: RuleResult, several: bool) -> Iterator[str]:
+def _suite(result: RuleResult, several: bool, *, redacted: bool) -> Iterator[str]:
     rule = result.rule
     yield _tag("testsuite", name=rule.id, package=rule.family, **_count(result.findings)) + "\n"
     yield "  <properties>\n"
@@ -46,6 +46,8 @@ def _suite(result: RuleResult, several: bool) -> Iterator[str]:
         "verdict": result.verdict,
         "evidence": result.evidence,
     }
+    if not redacted:
+        told["redacted"] = "false"
     for name, value in told.items():
         yield f"    {_tag('property', name=name, value=value)}</property>\n"
     yield "  </properties>\n"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from analyzer.reports.escaping import escape_markdown
 from analyzer.reports.model import (
+    UNREDACTED,
     VERDICTS,
     WORDS,
     count,
@@ -20,6 +21,7 @@ from analyzer.reports.model import (
     mentions,
     numbers,
     one_line,
+    redactions,
     worst_first,
 )
 from analyzer.reports.places import is_address
@@ -82,6 +84,7 @@ def _cut(findings: int) -> str:
 def _blocks(report: ReportLike) -> Iterator[_Block]:
     yield _Block(
         f"## BuildKit check: {numbers(report)}\n\nExit {report.exit_code}: {exit_meaning(report)}.{_terms(report)}\n"
+        + ("" if report.redacted else f"\n**{UNREDACTED.capitalize()}.**\n")
     )
     findings = worst_first(report)
     for verdict, head in (("fail", "Failed"), ("unknown", "Unknown")):
@@ -165,7 +168,9 @@ def _describe_source(source: SourceLike) -> str:
     version = escape_markdown(source.buildkit_version or "version unknown")
     return (
         f"- {escape_markdown(source.name)}: {count(source.records, 'record')}, "
-        f"{count(source.lines, 'line')}, BuildKit {version}; {answers}\n"
+        f"{count(source.lines, 'line')}, BuildKit {version}; {answers}"
+        + (f"; {replaced}" if (replaced := redactions(source)) else "")
+        + "\n"
         + "".join(
             f"  - not read: {escape_markdown(one_line(text))}\n"
             for text in source.coverage.get("not_read") or ()

@@ -30,6 +30,10 @@ _REMEDIES = (
 )
 
 
+UNREDACTED = "not redacted: secrets of the log stand here as they are"
+"""What a report says that was made with ``--no-redact``."""
+
+
 class SourceLike(Protocol):
     """A log that was read: its size, the version that wrote it, and what it can be asked."""
 
@@ -92,12 +96,26 @@ class ReportLike(Protocol):
         """The severity from which a failure counts, or ``never``."""
 
     @property
+    def redacted(self) -> bool:
+        """Secrets were replaced by marks."""
+
+    @property
     def project(self) -> str | None:
         """The project file whose terms hold."""
 
     @property
     def exhibits(self) -> Sequence[ExhibitLike | None]:
         """What each source shows beside its verdicts; None, or nothing at all, where that is not at hand."""
+
+
+def redactions(source: SourceLike) -> str:
+    """How many secrets of a source were replaced, by kind: ``3 secrets replaced (2 bearer, 1 cookie)``; else empty."""
+    kinds: Mapping[str, int] = source.coverage.get("redactions_by_kind") or {}
+    total = max(sum(kinds.values()), source.coverage.get("redactions") or 0)
+    if not total:
+        return ""
+    told = ", ".join(f"{number:,} {kind}" for kind, number in sorted(kinds.items()))
+    return f"{count(total, 'secret')} replaced" + (f" ({told})" if told else "")
 
 
 def format_lines(lines: Sequence[int]) -> str:

@@ -56,6 +56,7 @@ def write(report: ReportLike, stream: TextIO) -> None:
             }
         },
         "columnKind": "unicodeCodePoints",
+        **({} if report.redacted else {"properties": {"redacted": False}}),
         "results": [
             _describe_finding(finding, index, name, report)
             for (finding, index), name in zip(told, names, strict=True)

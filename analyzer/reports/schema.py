@@ -43,6 +43,7 @@ def check_schema() -> Schema:
                 "format": {"const": FORMAT, "description": "The format and its version."},
                 "sources": _list(_source(), "The logs that were read, in their order."),
                 "project": _nullable(_text("The project file whose terms hold.")),
+                "redacted": {"type": "boolean", "description": "Secrets were replaced by marks."},
                 "summary": _summary(),
                 "rules": _list(_rule(), "What each rule came to, in the order of the rules."),
                 "findings": _list(
@@ -95,6 +96,11 @@ def _coverage() -> Schema:
     more = {
         "excerpt": _flag("It is a piece of a log."),
         "redactions": _number("Secrets that were replaced."),
+        "redactions_by_kind": {
+            "type": "object",
+            "additionalProperties": _number("How many."),
+            "description": "The same by kind, of the log alone.",
+        },
         "gaps": _list(gap, "Where something is missing."),
         "not_read": _list(_text("A thing."), "What stands around the log and could not be looked at."),
         "traces": traces,

@@ -12,6 +12,7 @@ from rich.text import Text
 from analyzer.reports.escaping import escape_runner, escape_terminal
 from analyzer.reports.model import (
     SEVERITIES,
+    UNREDACTED,
     VERDICTS,
     WORDS,
     ReportLike,
@@ -20,6 +21,7 @@ from analyzer.reports.model import (
     exit_meaning,
     format_lines,
     mentions,
+    redactions,
     statement,
     what_would_tell,
 )
@@ -60,6 +62,8 @@ def write(report: ReportLike, stream: TextIO) -> None:
     page = Page(make_console(stream), only=report.sources[0].name if len(report.sources) == 1 else None)
     for source in report.sources:
         _write_source(page, source)
+    if not report.redacted:
+        page.paragraph("", Text(UNREDACTED, "bold red"))
     if report.project is not None:
         page.paragraph("project", shown(report.project), style="dim")
     by_verdict = {
@@ -177,6 +181,8 @@ def _write_source(page: Page, source: SourceLike) -> None:
         parts.append(Text(f"{count(strange, 'line')} not understood", "yellow"))
     else:
         parts.append(Text("every line understood"))
+    if replaced := redactions(source):
+        parts.append(Text(replaced))
     page.paragraph("", Text("; ").join(parts))
     if traces:
         page.paragraph("trace", _trace_beside(traces), style="dim")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -37,7 +37,7 @@ class Source:
         plain_path: A local regular file that holds the log as `open` gives it, byte for byte: one file, not
             compressed, no two-byte text. It can be read from any offset. None without.
         lost: What of the log was lost before it came here; None if nothing was.
-        redactions: Secrets that were replaced in it before.
+        redactions: Secrets that were replaced in it before, by kind.
         surroundings: What is known of the daemon beside its log; None for a log alone.
         files: The files where the daemon runs, while they can still be looked at.
         builds: The records of recent builds that were found with it; None where nobody looked for them.
@@ -56,7 +56,7 @@ class Source:
     plain_path: Path | None = None
     spooled: bool = False
     lost: str | None = None
-    redactions: int = 0
+    redactions: Mapping[str, int] = field(default_factory=dict)
     surroundings: Surroundings | None = None
     files: Files | None = field(default=None, repr=False, compare=False)
     builds: Builds | None = None

@@ -25,14 +25,18 @@ def is_member_name(name: str) -> bool:
 
 
 def print_surroundings(
-    around: Surroundings, *, lost: str | None, redactions: int, built: tuple[Sequence[str], int] | None = None
+    around: Surroundings,
+    *,
+    lost: str | None,
+    redactions: Mapping[str, int],
+    built: tuple[Sequence[str], int] | None = None,
 ) -> dict[str, Any]:
     """Surroundings as plain values; what files hold is stored beside, see `stored_name`.
 
     Args:
         around: The surroundings.
         lost: What was lost of the log.
-        redactions: Secrets that were replaced in the log.
+        redactions: Secrets that were replaced in the log, by kind.
         built: What was lost of the traces of builds, and the secrets that were replaced in them; None without any.
     """
 
@@ -77,7 +81,8 @@ def print_surroundings(
         ],
         "not_read": list(around.not_read),
         "lost": lost,
-        "redactions": redactions,
+        "redactions": sum(redactions.values()),
+        "redactions_by_kind": dict(sorted(redactions.items())),
         **({"builds": {"damaged": list(built[0]), "redactions": built[1]}} if built is not None else {}),
     }
 
@@ -92,7 +97,7 @@ def stored_name(path: str) -> str:
 
 def read_surroundings(
     called: str, told: Mapping[str, Any], stored: Stored
-) -> tuple[Surroundings, int, str | None]:
+) -> tuple[Surroundings, dict[str, int], str | None]:
     """What `print_surroundings` wrote; of hostile values only what has the right type.
 
     Args:
@@ -101,7 +106,7 @@ def read_surroundings(
         stored: Gives the content of a member; None where it is missing or was changed.
 
     Returns:
-        The surroundings, the secrets that were replaced in the log, and what was lost of the log.
+        The surroundings, the secrets that were replaced in the log by kind, and what was lost of the log.
     """
     missing: list[str] = []
 
@@ -138,7 +143,15 @@ def read_surroundings(
         files={file.path: file for file in files},
         not_read=(*(str(one) for one in _list(told.get("not_read"))), *missing),
     )
-    return around, _count(told.get("redactions")), _text_or_none(told.get("lost"))
+    return around, _kinds(told), _text_or_none(told.get("lost"))
+
+
+def _kinds(told: Mapping[str, Any]) -> dict[str, int]:
+    """Secrets that were replaced, by kind; of those whose kind is not told as ``other``."""
+    kinds = told.get("redactions_by_kind")
+    found = {str(kind): _count(number) for kind, number in kinds.items()} if isinstance(kinds, dict) else {}
+    rest = _count(told.get("redactions")) - sum(found.values())
+    return found | ({"other": rest} if rest > 0 else {})
 
 
 def read_built(told: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:

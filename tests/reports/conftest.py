@@ -38,6 +38,7 @@ class FakeReport:
     fail_on: str = "error"
     exhibits: tuple[Any, ...] = ()
     project: str | None = None
+    redacted: bool = True
 
     @property
     def summary(self) -> dict[str, int]:

@@ -38,7 +38,7 @@ def members_of(**changes: Any) -> dict[str, bytes]:
     inner = {
         "buildkitd.log": LOG,
         stored_name("/etc/buildkit/buildkitd.toml"): CONFIG,
-        SURROUNDINGS: json.dumps(print_surroundings(AROUND, lost=None, redactions=2)).encode(),
+        SURROUNDINGS: json.dumps(print_surroundings(AROUND, lost=None, redactions={"jwt": 2})).encode(),
     }
     named = {
         name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -94,7 +94,7 @@ def test_a_bundle_gives_its_log_and_what_stood_around_it(make: Made) -> None:
     assert source.name == spec
     assert source.open().read() == LOG
     assert source.damaged is None
-    assert source.redactions == 2
+    assert source.redactions == {"jwt": 2}
     around = source.surroundings
     assert around is not None
     assert around.command_line == AROUND.command_line
@@ -104,11 +104,13 @@ def test_a_bundle_gives_its_log_and_what_stood_around_it(make: Made) -> None:
 
 
 def test_surroundings_are_the_same_when_read_again() -> None:
-    told = json.loads(json.dumps(print_surroundings(AROUND, lost="the end", redactions=3)))
+    told = json.loads(
+        json.dumps(print_surroundings(AROUND, lost="the end", redactions={"jwt": 2, "bearer": 1}))
+    )
     around, redactions, lost = read_surroundings(
         "builder:web", told, {stored_name("/etc/buildkit/buildkitd.toml"): CONFIG}.get
     )
-    assert (around, redactions, lost) == (AROUND, 3, "the end")
+    assert (around, redactions, lost) == (AROUND, {"bearer": 1, "jwt": 2}, "the end")
 
 
 def test_a_log_that_was_changed_is_no_whole_log(make: Made) -> None:

@@ -119,7 +119,9 @@ def _redactions(told: Any, redacted: bool | None) -> Statement:
     number = int(told.get("redactions") or 0) + int((told.get("traces") or {}).get("redactions") or 0)
     if redacted is False:
         return Statement("Secrets", "left as they are (--no-redact): keep this page to yourself", False)
-    return Statement("Secrets", f"{count(number, 'value')} replaced by marks" if number else "none was found")
+    kinds = ", ".join(f"{amount:,} {kind}" for kind, amount in (told.get("redactions_by_kind") or {}).items())
+    words = f"{count(number, 'value')} replaced by marks" + (f": {kinds}" if kinds else "")
+    return Statement("Secrets", words if number else "none was found")
 
 
 def _gap(gap: Any) -> tuple[str, int | None]:

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from analyzer.reports.escaping import dump_script_json, escape_html
 from analyzer.reports.model import count, one_line
-
-if TYPE_CHECKING:
-    from analyzer.reports.page.sources import SourceView
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -86,7 +82,6 @@ def _environment() -> Environment:
         seconds=_seconds,
         size=_size,
         tail=_tail,
-        unredacted=_unredacted,
     )
     environment.tests["web"] = _is_web
     return environment
@@ -131,11 +126,6 @@ def _seconds(value: float | None) -> str:
 def _tail(path: str) -> str:
     """The last part of a path: its folders stand in the title."""
     return path.rstrip("/").rpartition("/")[2] or path
-
-
-def _unredacted(sources: Iterable[SourceView]) -> bool:
-    """Whether secrets of any source are shown as they are."""
-    return any(source.coverage.redacted is False for source in sources)
 
 
 def _is_web(address: str) -> bool:
