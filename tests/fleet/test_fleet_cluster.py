@@ -324,6 +324,17 @@ def test_a_worker_is_no_scheduler(workers: Any) -> None:
         everything(square, [1], cluster=address)
 
 
+def wait_for(address: str) -> None:
+    """Wait until something answers: a busy machine takes its time to start a program."""
+    host, port = address.removeprefix("tcp://").split(":")
+    for _ in range(600):
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+
+
 @pytest.mark.slow
 def test_a_scheduler_that_goes_away(
     distributed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -343,6 +354,7 @@ def test_a_scheduler_that_goes_away(
         )
     )
     try:
+        wait_for(address)
         results = run_tasks(
             square_and_sign, [(number, str(tmp_path)) for number in range(60)], cluster=address
         )
