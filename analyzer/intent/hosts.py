@@ -187,8 +187,9 @@ def read_mirror(text: str, version: Version) -> tuple[str, str, tuple[str, ...]]
 
 
 def mask_credentials(text: str) -> str:
-    """A mirror or registry as written, without a user name and password; BuildKit does not use them."""
-    return re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://|//)?[^/?#@]*@", r"\1***@", text)
+    """A mirror or registry as written, without user name, password and query; BuildKit does not use them."""
+    text = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]*://|//)?[^/?#@]*@", r"\1***@", text)
+    return re.sub(r"([?#]).+", r"\1***", text, flags=re.DOTALL)
 
 
 def is_local(host: str) -> bool:

@@ -184,7 +184,7 @@ def _registry_rows(config: Config, version: str | None) -> list[Row]:
         mirrors = [read_mirror(text, parse_version(version))[0] for text in section.mirrors]
         rows.append(
             {
-                "registry": name,
+                "registry": mask_credentials(name),
                 "mirrors": list(dict.fromkeys(mirrors)),
                 "mirrors_written": [mask_credentials(text) for text in section.mirrors],
                 "http": section.http,
@@ -204,15 +204,15 @@ def _host_rows(config: Config, version: str | None) -> list[Row]:
 
 def _host_row(host: Host) -> Row:
     return {
-        "registry": host.registry,
+        "registry": mask_credentials(host.registry),
         "position": host.position,
-        "host": host.name,
+        "host": mask_credentials(host.name),
         "role": host.role,
         "scheme": host.scheme,
         "path": host.path,
         "trust": list(host.trust),
         "insecure": host.insecure,
-        "namespace": host.namespace,
+        "namespace": host.namespace and mask_credentials(host.namespace),
         **_from(host.listed_at),
     }
 
@@ -234,7 +234,7 @@ def _certificate_row(
     host: str, kind: str, path: str, path_in_builder: str | None, pair: int | None, place: Place | None
 ) -> Row:
     return {
-        "host": host,
+        "host": mask_credentials(host),
         "kind": kind,
         "path": path,
         "path_in_builder": path_in_builder,

@@ -172,6 +172,7 @@ def test_credentials_reach_no_host_and_no_note() -> None:
     assert (name, path) == ("m:1", "/v2/x")
     assert "secret" not in str(notes)
     assert mask_credentials("https://u:secret@m") == "https://***@m"
+    assert mask_credentials("https://m/a?sig=secret#x") == "https://m/a?***"
     assert mask_credentials("m/a@b") == "m/a@b"
 
 

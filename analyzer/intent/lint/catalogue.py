@@ -20,7 +20,7 @@ KINDS: Final[dict[str, str]] = {
     "mirror-not-a-host": "A mirror names no host.",
     "mirror-scheme": "A mirror has a scheme, which is ignored or, before v0.12, taken for the host.",
     "mirror-path": "A mirror has a path, which stands in the wrong place before v0.12.",
-    "mirror-credentials": "A mirror holds a user name or password, which is not used.",
+    "mirror-credentials": "A mirror holds a user name, a password or a query, which is not used.",
     "mirror-twice": "A mirror is listed twice.",
     "mirror-is-registry": "A mirror is the registry itself.",
     "mirror-section-name": "A section that should go with a mirror has another name, by its port or path.",

@@ -136,7 +136,7 @@ def _check_credentials(mirror: _Mirror) -> Iterator[LintFinding]:
             mirror.place,
             "mirror-credentials",
             "error",
-            f"{mirror.shown} holds a user name or password, which BuildKit does not use",
+            f"{mirror.shown} holds a user name, a password or a query, which BuildKit does not use",
             fix="Take them out, and log in with docker login: the client hands its credentials on.",
         )
 
