@@ -18,14 +18,15 @@ FILES = ("parquet", "csv", "json", "duckdb", "otlp", "perfetto")
 
 def run(*words: str) -> tuple[int, bytes, bytes]:
     """Run the program in this process: exit code, standard output, standard error."""
-    printed, told = io.BytesIO(), io.BytesIO()
-    with patch.object(sys, "stdout", _text(printed)), patch.object(sys, "stderr", _text(told)):
+    printed, told = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with patch.object(sys, "stdout", printed), patch.object(sys, "stderr", told):
         code = entry.main(list(words))
-    return code, printed.getvalue(), told.getvalue()
+    return code, _bytes(printed), _bytes(told)
 
 
-def _text(stream: io.BytesIO) -> io.TextIOWrapper:
-    return io.TextIOWrapper(stream, encoding="utf-8", write_through=True)
+def _bytes(stream: io.TextIOWrapper) -> bytes:
+    stream.seek(0)
+    return bytes(stream.buffer.read())
 
 
 def commands(source: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
