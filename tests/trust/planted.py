@@ -270,7 +270,8 @@ def unpacked(path: Path) -> bytes:
         import pyarrow.parquet as pq
 
         file = pq.ParquetFile(io.BytesIO(data))
-        return data + str((file.metadata.metadata, file.read().to_pylist())).encode()
+        rows: str = file.read().to_pandas().to_csv()
+        return data + str(file.metadata.metadata).encode() + rows.encode()
     if path.suffix == ".duckdb":
         return data + _rows(path)
     if data[:2] == b"\x1f\x8b":

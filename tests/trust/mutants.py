@@ -1,0 +1,124 @@
+"""Mutants of the built-in rules: one thing changed in the SQL of one, which its examples should notice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+import analyzer as bk
+from analyzer.checks.examples import Run, run_examples
+from analyzer.cli.pipeline import example_tables
+from analyzer.errors import RuleError
+
+SWAPS: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.EQ: exp.NEQ,
+    exp.NEQ: exp.EQ,
+    exp.LT: exp.GTE,
+    exp.LTE: exp.GT,
+    exp.GT: exp.LTE,
+    exp.GTE: exp.LT,
+    exp.And: exp.Or,
+    exp.Or: exp.And,
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule with one change.
+
+    Attributes:
+        rule: The changed rule.
+        part: Where: subjects, rows or one of the conditions.
+        change: What was changed.
+    """
+
+    rule: bk.Rule
+    part: str
+    change: str
+
+
+def mutants(rule: bk.Rule) -> list[Mutant]:
+    """Every mutant of a rule that is SQL still, and is not the rule itself."""
+    found = []
+    for part in ("subjects", "rows", "expect"):
+        own = sqlglot.parse_one(getattr(rule, part), dialect="duckdb").sql("duckdb")
+        for change, sql in mutate(getattr(rule, part)):
+            if sql != own:
+                found.append(Mutant(replace(rule, **cast(dict[str, Any], {part: sql})), part, change))
+    return found
+
+
+def is_caught(mutant: Mutant, run: Run) -> bool:
+    """Whether an example of the rule comes to something else, or the SQL cannot be run any more."""
+    try:
+        return not all(result.ok for result in run_examples(mutant.rule, run))
+    except RuleError:
+        return True
+
+
+@dataclass
+class Caught:
+    """How many mutants of a rule were tried, and how many its examples caught."""
+
+    tried: int = 0
+    caught: int = 0
+
+
+def sample(count: int, chosen: random.Random) -> Iterator[tuple[str, Caught]]:
+    """So many mutants of each built-in rule, tried on its examples."""
+    for rule in bk.load_rules():
+        if not rule.rows:
+            continue
+        found = mutants(rule)
+        counted = Caught()
+        for mutant in chosen.sample(found, min(count, len(found))):
+            counted.tried += 1
+            counted.caught += is_caught(mutant, _tables)
+        yield rule.id, counted
+
+
+@cache
+def _known(log: str | Path, config: str | None, effective: str | None) -> Mapping[str, pa.Table]:
+    return dict(example_tables(log, config, effective))
+
+
+def _tables(log: str | Path, config: str | None, effective: str | None = None) -> Mapping[str, pa.Table]:
+    return _known(log, config, effective)
+
+
+def mutate(sql: str) -> Iterator[tuple[str, str]]:
+    """The SQL with one thing changed: what was changed, and the SQL that came of it."""
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    for number, node in enumerate(tree.walk()):
+        for change, new in _changes(node):
+            copy = tree.copy()
+            place = list(copy.walk())[number]
+            if place is copy:
+                copy = new
+            else:
+                place.replace(new)
+            yield f"{change}: {node.sql('duckdb')[:60]}", copy.sql("duckdb")
+
+
+def _changes(node: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
+    swap = SWAPS.get(type(node))
+    if swap is not None:
+        yield swap.__name__, swap(this=node.this.copy(), expression=node.expression.copy())
+    if isinstance(node, exp.Boolean):
+        yield "not", exp.Boolean(this=not node.this)
+    if isinstance(node, exp.Not):
+        yield "without not", node.this.copy()
+    # words for people decide nothing
+    if isinstance(node, exp.Literal) and not (node.is_string and " " in node.this):
+        new = f"{node.this}~" if node.is_string else str(float(node.this) + 1).removesuffix(".0")
+        yield "literal", exp.Literal(this=new, is_string=node.is_string)
+    if isinstance(node, exp.Where):
+        yield "without where", exp.Where(this=exp.true())
