@@ -80,21 +80,13 @@ def measure_stability(captures: Path) -> Figures:
     """Changed logs of which verdicts failed, in two processes."""
     halves = [(captures, CHANGES // 2, 0), (captures, CHANGES // 2, 1_000)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        parts = pool.starmap(_hold, halves)
+        parts = pool.starmap(stability.hold_captures, halves)
     return {
         "logs": parts[0][0],
         "tried": dict(sum((Counter(part.tried) for _, part in parts), Counter())),
         "judged": sum(part.judged for _, part in parts),
         "turned": sum(len(part.turned) for _, part in parts),
     }
-
-
-def _hold(captures: Path, count: int, seed: int) -> tuple[int, stability.Stability]:
-    folders = [path.parent for path in sorted(captures.glob("*/intended.toml"))]
-    failing = stability.find_failing(
-        [folder for folder in folders if (folder / "buildkitd.log").is_file()], "intended.toml"
-    )
-    return len(failing), stability.hold(failing, count, seed)
 
 
 def measure_hostile(captures: Path) -> Figures:

@@ -75,6 +75,13 @@ def hold(failing: Sequence[Failing], count: int, first_seed: int = 0) -> Stabili
     return held
 
 
+def hold_captures(captures: Path, count: int, first_seed: int) -> tuple[int, Stability]:
+    """Change captured logs, each in a folder with its ``intended.toml``: how many failed, and what became of them."""
+    folders = [path.parent for path in sorted(captures.glob("*/intended.toml"))]
+    failing = find_failing([one for one in folders if (one / "buildkitd.log").is_file()], "intended.toml")
+    return len(failing), hold(failing, count, first_seed)
+
+
 def changes(log: bytes, other: bytes, seed: int) -> Iterator[tuple[str, bytes]]:
     """A log with lines cut out of it, its traces shuffled, and another log laid into it line by line."""
     lines = log.splitlines(keepends=True)
