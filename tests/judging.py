@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import analyzer as bk
+
+_START = b"running server on"
+_BUILD = re.compile(rb"session |do request|fetch|resolving|span")
+"""What stands in lines of a build, and in none of a start."""
 
 PROMISES = ("mirror-served", "tls-trusted", "ca-readable", "keypair-valid", "network-mode")
 
@@ -46,13 +51,10 @@ def cuts(lines: list[bytes], seed: int) -> Iterator[tuple[str, bytes]]:
         yield f"random {share:.0%}", b"".join(line for line in lines if rng.random() >= share)
 
 
-_START = b"running server on"
-
-
 def _begins_with_a_start(lines: list[bytes]) -> bool:
-    """A daemon starts before the first build begins."""
+    """A daemon starts, and no line of a build stands before that."""
     before, start, _ = b"".join(lines).partition(_START)
-    return bool(start) and b"session started" not in before
+    return bool(start) and _BUILD.search(before) is None
 
 
 def _is_quiet(lines: list[bytes]) -> bool:
