@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.engine.program import START
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,7 @@ FILES = ("parquet", "csv", "json", "otlp", "perfetto")
 
 def run(words: list[str], world: dict[str, str], folder: Path) -> bytes:
     """What the program prints, in a world of its own; its name for the folder it writes to is the same in each."""
-    command = [sys.executable, "-c", "import sys; from analyzer.cli import main; sys.exit(main())", *words]
+    command = [*START, *words]
     environment = {
         name: value for name, value in os.environ.items() if name not in ("CI", "GITHUB_STEP_SUMMARY")
     }

@@ -15,12 +15,11 @@ import pytest
 
 from analyzer.cli import entry
 from analyzer.errors import SourceError
-
-PROGRAM = [sys.executable, "-c", "import sys; from analyzer.cli import main; sys.exit(main())"]
+from tests.engine.program import START
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([*START, *arguments], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -89,7 +88,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 def test_a_full_disk_in_earnest() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [*PROGRAM, "rules", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*START, "rules", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -102,7 +101,7 @@ def test_a_closed_pipe_is_quiet() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [*PROGRAM, "rules", "schema"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+        [*START, "rules", "schema"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(writer)
     assert done.returncode == 141
@@ -112,7 +111,7 @@ def test_a_closed_pipe_is_quiet() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_an_interrupt_in_earnest_leaves_no_traceback() -> None:
     done = subprocess.Popen(
-        [*PROGRAM, "check", "-"],
+        [*START, "check", "-"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

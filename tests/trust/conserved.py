@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from analyzer.records import read_batches
@@ -40,7 +40,7 @@ class Conserved:
     inputs: int = 0
     given: int = 0
     kept: int = 0
-    broken: list[int] | None = None
+    broken: list[int] = field(default_factory=list)
 
     def add(self, data: bytes, chunk: int) -> None:
         """Read an input, and count."""
@@ -53,7 +53,7 @@ class Conserved:
                 at = offset + length
                 kept += length
         if not whole or kept != len(data):
-            self.broken = [*(self.broken or []), self.inputs]
+            self.broken.append(self.inputs)
         self.inputs += 1
         self.given += len(data)
         self.kept += kept

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import re
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -167,12 +169,14 @@ def _try(name: str, words: list[str], size: int) -> Tried:
         [sys.executable, "-c", _MEASURED, *words, "--format", "json"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        start_new_session=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES)),
     ) as process:
         try:
             _, told = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            # and the processes that read for it
+            os.killpg(process.pid, signal.SIGKILL)
             return Tried(name, size, None, False, time.monotonic() - begun, 0)
     seconds = time.monotonic() - begun
     peak = re.search(rb"\npeak (\d+)$", told)

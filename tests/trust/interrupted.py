@@ -6,14 +6,14 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAM = (sys.executable, "-c", "import sys; from analyzer.cli import main; sys.exit(main())")
+from tests.engine.program import START
+
 KINDS: dict[str, tuple[str, ...]] = {
     "check, html": ("check", "LOG", "--format", "html", "--output", "TARGET"),
     "check, json": ("check", "LOG", "--format", "json", "--output", "TARGET"),
@@ -67,11 +67,13 @@ def kill(log: Path, count: int, seed: int = 0) -> Iterator[Kill]:
         for number in range(count):
             kind = list(KINDS)[number % len(KINDS)]
             if kind not in wholes:
+                whole = Path(folder) / f"whole-{len(wholes)}"
                 begun = time.monotonic()
-                made = _start(kind, log, Path(folder) / f"whole-{len(wholes)}")
-                if made.wait() not in (0, 1, 3):
-                    raise AssertionError(f"{kind}: exit code {made.returncode}")
-                wholes[kind] = (_known(Path(folder) / f"whole-{len(wholes)}"), time.monotonic() - begun)
+                code = _start(kind, log, whole).wait()
+                seconds = time.monotonic() - begun
+                if code not in (0, 1, 3):
+                    raise AssertionError(f"{kind}: exit code {code}")
+                wholes[kind] = _known(whole), seconds
             new, seconds = wholes[kind]
             target = Path(folder) / f"target-{number}"
             old = _before(kind, target) if number // len(KINDS) % 2 else None
@@ -98,7 +100,7 @@ def _start(kind: str, log: Path, target: Path) -> subprocess.Popen[bytes]:
     places = {"LOG": str(log), "TARGET": str(target)}
     words = [places.get(word, word) for word in KINDS[kind]]
     quiet = subprocess.DEVNULL
-    return subprocess.Popen([*PROGRAM, *words], stdout=quiet, stderr=quiet, start_new_session=True)
+    return subprocess.Popen([*START, *words], stdout=quiet, stderr=quiet, start_new_session=True)
 
 
 def _before(kind: str, target: Path) -> dict[str, bytes]:

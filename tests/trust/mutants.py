@@ -86,12 +86,8 @@ def sample(count: int, chosen: random.Random) -> Iterator[tuple[str, Caught]]:
 
 
 @cache
-def _known(log: str | Path, config: str | None, effective: str | None) -> Mapping[str, pa.Table]:
-    return dict(example_tables(log, config, effective))
-
-
 def _tables(log: str | Path, config: str | None, effective: str | None = None) -> Mapping[str, pa.Table]:
-    return _known(log, config, effective)
+    return dict(example_tables(log, config, effective))
 
 
 def mutate(sql: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Every kind of output of the program, for one log: what a promise about outputs is held against."""
+"""Every kind of output of the program for a log that lies in a file: what a promise about outputs is held against."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ import io
 import json
 import random
 import string
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +88,7 @@ _FORMS: dict[str, Callable[[int], tuple[str, str]]] = {
     "bearer": _text("Authorization: Bearer "),
     "bearer, small": _text("authorization: bearer "),
     "scheme of its own": _text("Authorization: token "),
-    "JWT": lambda number: _jwt(number),
+    "JWT": _jwt,
     "GitHub": _text("git clone with ghp_", "", _WORDS, 36),
     "GitHub, fine-grained": _text("github_pat_", "", _WORDS, 40),
     "GitLab": _text("use glpat-", "", _WORDS, 20),
@@ -258,7 +257,7 @@ def leaks(planted: Sequence[Planted], output: bytes) -> list[str]:
 
 
 def unpacked(path: Path) -> bytes:
-    """Everything that a file or folder holds, as plain bytes: Parquet decoded, archives and gzip unpacked."""
+    """Everything that a file or folder holds, as plain bytes: tables decoded, gzip unpacked."""
     if path.is_dir():
         return b"\n".join(
             str(inner.relative_to(path)).encode() + b"\n" + unpacked(inner)
@@ -275,11 +274,7 @@ def unpacked(path: Path) -> bytes:
     if path.suffix == ".duckdb":
         return data + _rows(path)
     if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-        if path.name.endswith(".tar.gz"):
-            with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                members = [archive.extractfile(member) for member in archive.getmembers()]
-                data += b"\n".join(member.read() for member in members if member)
+        return gzip.decompress(data)
     return data
 
 

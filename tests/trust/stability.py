@@ -31,18 +31,16 @@ class Stability:
 
 @dataclass(frozen=True)
 class Failing:
-    """A log of which verdicts fail.
+    """A log of which verdicts fail, by its places, so that another process can take it.
 
     Attributes:
-        name: What it shows.
-        log: Its bytes.
+        log: The log.
         config: What was meant.
         rules: The rules that fail.
     """
 
-    name: str
-    log: bytes
-    config: bk.Config
+    log: Path
+    config: Path
     rules: tuple[str, ...]
 
 
@@ -50,36 +48,32 @@ def find_failing(folders: Iterable[Path], config: str) -> list[Failing]:
     """The logs of which a verdict fails, in folders with a log and a configuration of that name."""
     found = []
     for folder in folders:
-        log, meant = (folder / "buildkitd.log").read_bytes(), bk.load_config(folder / config)
-        rules = tuple(rule for rule, verdict in verdicts(log, meant).items() if verdict == "fail")
-        if rules:
-            found.append(Failing(folder.name, log, meant, rules))
+        log, meant = folder / "buildkitd.log", folder / config
+        if log.is_file() and meant.is_file():
+            judged = verdicts(log, bk.load_config(meant))
+            rules = tuple(rule for rule, verdict in judged.items() if verdict == "fail")
+            if rules:
+                found.append(Failing(log, meant, rules))
     return found
 
 
 def hold(failing: Sequence[Failing], count: int, first_seed: int = 0) -> Stability:
     """Change logs, and judge them: at least so many, all logs alike often."""
     held = Stability()
+    logs = [one.log.read_bytes() for one in failing]
+    configs = [bk.load_config(one.config) for one in failing]
     seed = first_seed
     while sum(held.tried.values()) < count:
-        for number, one in enumerate(failing):
-            other = failing[(number + 1 + seed) % len(failing)]
-            for how, changed in changes(one.log, other.log, seed):
-                after = verdicts(changed, one.config, one.rules)
+        for number, (one, log, config) in enumerate(zip(failing, logs, configs, strict=True)):
+            other = logs[(number + 1 + seed) % len(logs)]
+            for how, changed in changes(log, other, seed):
+                after = verdicts(changed, config, one.rules)
                 held.tried[how] = held.tried.get(how, 0) + 1
                 held.judged += len(one.rules)
-                held.turned += [
-                    (one.name, f"{how}, {seed}", rule) for rule in one.rules if after[rule] == "pass"
-                ]
+                name = one.log.parent.name
+                held.turned += [(name, f"{how}, {seed}", rule) for rule in one.rules if after[rule] == "pass"]
         seed += 1
     return held
-
-
-def hold_captures(captures: Path, count: int, first_seed: int) -> tuple[int, Stability]:
-    """Change captured logs, each in a folder with its ``intended.toml``: how many failed, and what became of them."""
-    folders = [path.parent for path in sorted(captures.glob("*/intended.toml"))]
-    failing = find_failing([one for one in folders if (one / "buildkitd.log").is_file()], "intended.toml")
-    return len(failing), hold(failing, count, first_seed)
 
 
 def changes(log: bytes, other: bytes, seed: int) -> Iterator[tuple[str, bytes]]:
