@@ -7,7 +7,7 @@ from analyzer.checks.authoring import new_rule, rule_schema
 from analyzer.checks.evaluation import evaluate, run_query
 from analyzer.checks.examples import ExampleResult, missing_examples, run_examples
 from analyzer.checks.findings import SPEC, Finding, RuleResult, exit_code, findings_table
-from analyzer.checks.loading import builtin_rules, load_rule, load_rules, parse_rule
+from analyzer.checks.loading import builtin_rules, load_rule, load_rules, parse_rule, with_all_examples
 from analyzer.checks.rule import Example, Rule
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "rule_schema",
     "run_examples",
     "run_query",
+    "with_all_examples",
 ]

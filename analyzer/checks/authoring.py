@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from analyzer.checks.loading import KEBAB, suggest
+from analyzer.checks.loading import FINDING_KEYS, KEBAB, suggest
 from analyzer.checks.rule import EVIDENCE, FAMILIES, NEEDS, SEVERITIES, VERDICTS, Rule
 from analyzer.errors import UsageError
 
@@ -45,7 +45,11 @@ def rule_schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "required": ["verdict"],
-        "oneOf": [{"required": ["sample"]}, {"required": ["log"]}],
+        "oneOf": [
+            {"required": ["sample"]},
+            {"required": ["log"]},
+            {"required": ["tables"], "not": {"anyOf": [{"required": ["sample"]}, {"required": ["log"]}]}},
+        ],
         "properties": {
             "verdict": _choice(VERDICTS, "What the rule must say about the log."),
             "sample": _text("Name of a folder of the sample logs."),
@@ -56,7 +60,17 @@ def rule_schema() -> dict[str, Any]:
             "tables": {
                 "type": "object",
                 "additionalProperties": {"type": "array", "items": {"type": "object"}},
-                "description": "Rows of tables that no log holds, such as certificate_files.",
+                "description": "Rows of tables: of those that no log holds, such as certificate_files, or of all "
+                "that the rule asks.",
+            },
+            "findings": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {key: {} for key in FINDING_KEYS},
+                },
+                "description": "The findings one by one, each as the columns of the table `findings` that must be so.",
             },
         },
     }

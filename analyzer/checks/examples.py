@@ -5,10 +5,11 @@ The way from a log to tables lies in the layers beside and above this one, so it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from analyzer.checks.evaluation import evaluate
 from analyzer.checks.facts import known_specs
@@ -19,6 +20,7 @@ from analyzer.errors import RuleError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from analyzer.checks.findings import Finding
     from analyzer.checks.rule import Example, Rule
 
 REQUIRED = ("pass", "fail", "unknown")
@@ -46,6 +48,7 @@ class ExampleResult:
         verdict: What the rule said.
         evidence: What that rests on.
         message: The words of the finding that decided.
+        other: The first finding that is not the one that stands in the example, in words; empty for none.
     """
 
     rule: Rule
@@ -54,6 +57,7 @@ class ExampleResult:
     verdict: str
     evidence: str
     message: str
+    other: str = ""
 
 
 def run_examples(rule: Rule, run: Run) -> list[ExampleResult]:
@@ -79,13 +83,40 @@ def missing_examples(rule: Rule) -> tuple[str, ...]:
 
 
 def _run_example(rule: Rule, example: Example, run: Run) -> ExampleResult:
-    where = f"{rule.path}:{example.line}" if rule.path else rule.where()
-    log, config = _inputs(example, where)
-    tables = {**run(log, config, example.effective), **_build(example, where)}
-    (result,) = evaluate(tables, [rule])
+    where = place_of(rule, example)
+    tables: dict[str, pa.Table] = {}
+    if example.log is not None or example.sample is not None:
+        log, config = _inputs(example, where)
+        tables |= run(log, config, example.effective)
+    (result,) = evaluate({**tables, **_build(example, where)}, [rule])
     words = [finding.message for finding in result.findings if finding.verdict == result.verdict]
-    ok = result.verdict == example.verdict and example.evidence in (None, result.evidence)
-    return ExampleResult(rule, example, ok, result.verdict, result.evidence, words[0] if words else "")
+    other = _other_finding(example, result.findings)
+    ok = result.verdict == example.verdict and example.evidence in (None, result.evidence) and not other
+    return ExampleResult(rule, example, ok, result.verdict, result.evidence, words[0] if words else "", other)
+
+
+def place_of(rule: Rule, example: Example) -> str:
+    """Where an example stands, as `file:line`."""
+    path = example.path or rule.path
+    return f"{path}:{example.line}" if path else rule.where()
+
+
+def _other_finding(example: Example, findings: Sequence[Finding]) -> str:
+    """The first finding that differs from the one in its place in the example; empty where none does."""
+    for number, (due, found) in enumerate(zip_longest(example.findings or (), findings), start=1):
+        if example.findings is None:
+            break
+        if found is None:
+            return f"finding {number} should be {due}, and there is none"
+        told = {key: _plain(getattr(found, key)) for key in (due or asdict(found))}
+        if told != due:
+            return f"finding {number} should be {due or 'none'}, is {told}"
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    """A value as TOML has it, which has no null: an empty text stands for that."""
+    return "" if value is None else list(value) if isinstance(value, tuple) else value
 
 
 def _build(example: Example, where: str) -> dict[str, pa.Table]:

@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,13 @@ CHECK_KEYS = (
     "no_rows",
     "evidence",
 )
-EXAMPLE_KEYS = ("verdict", "sample", "log", "config", "effective", "evidence", "tables")
+EXAMPLE_KEYS = ("verdict", "sample", "log", "config", "effective", "evidence", "tables", "findings")
+FINDING_KEYS = (
+    *("subject", "verdict", "evidence", "message", "source", "lines", "records", "config_file", "config_line"),
+)
+
+EXAMPLES = ".examples.toml"
+"""End of the name of a file of further examples, beside the rule of that name."""
 
 _MAX_BYTES = 1 << 20
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -93,6 +100,37 @@ def load_rule(path: str | os.PathLike[str]) -> Rule:
         RuleError: It cannot be read, or is no rule.
     """
     path = Path(path)
+    return parse_rule(_read(path), path)
+
+
+def parse_rule(text: str, path: Path) -> Rule:
+    """The rule of a text; `path` gives its id and family, and where faults are.
+
+    Raises:
+        RuleError: It is no rule.
+    """
+    data, reader = _parse(text, path)
+    return reader.rule(data)
+
+
+def with_all_examples(rule: Rule) -> Rule:
+    """The rule with the examples that stand in a file beside its own, which a check has no need to read.
+
+    Raises:
+        RuleError: The file cannot be read, or holds something else than examples.
+    """
+    beside = None if rule.path is None else rule.path.with_name(f"{rule.path.stem}{EXAMPLES}")
+    if beside is None or not beside.exists():
+        return rule
+    data, reader = _parse(_read(beside), beside)
+    reader.known(data, ("example",), "")
+    return replace(
+        rule, examples=rule.examples + tuple(replace(each, path=beside) for each in reader.examples(data))
+    )
+
+
+def _read(path: Path) -> str:
+    """The text of a file of a rule or of examples."""
     try:
         with path.open("rb") as stream:
             data = stream.read(_MAX_BYTES + 1)
@@ -103,19 +141,14 @@ def load_rule(path: str | os.PathLike[str]) -> Rule:
     if len(data) > _MAX_BYTES:
         raise RuleError("larger than a rule file may be (1 MiB)", where=str(path))
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise RuleError("not UTF-8", where=f"{path}:{line}", hint="save the file as UTF-8") from None
-    return parse_rule(text, path)
 
 
-def parse_rule(text: str, path: Path) -> Rule:
-    """The rule of a text; `path` gives its id and family, and where faults are.
-
-    Raises:
-        RuleError: It is no rule.
-    """
+def _parse(text: str, path: Path) -> tuple[dict[str, Any], _Reader]:
+    """A text's keys and values, and what reads them."""
     text = text.replace("\r\n", "\n")
     try:
         places = index_toml(text, str(path))
@@ -126,7 +159,7 @@ def parse_rule(text: str, path: Path) -> Rule:
         place = _LINE.search(str(error))
         where = f"{path}:{place[1]}:{place[2]}" if place else str(path)
         raise RuleError(f"not TOML: {_LINE.sub('', str(error)).strip()}", where=where) from None
-    return _Reader(path, {".".join(map(str, keys)): str(place) for keys, place in places.items()}).rule(data)
+    return data, _Reader(path, {".".join(map(str, keys)): str(place) for keys, place in places.items()})
 
 
 def suggest(name: str, known: Iterable[str]) -> str | None:
@@ -138,7 +171,10 @@ def suggest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _load_folder(folder: Path) -> list[Rule]:
-    files = sorted(folder.rglob("*.toml"), key=lambda file: (file.parent.as_posix(), file.stem))
+    files = sorted(
+        (file for file in folder.rglob("*.toml") if not file.name.endswith(EXAMPLES)),
+        key=lambda file: (file.parent.as_posix(), file.stem),
+    )
     if not files:
         raise RuleError("no rule file in this folder", where=str(folder), hint="rule files end in .toml")
     return [load_rule(file) for file in files]
@@ -296,9 +332,11 @@ class _Reader:
             if value is not None and not isinstance(value, str):
                 raise self.fault(f"{prefix}{key} must be a text", f"{prefix}{key}")
             given[key] = value
-        sample = given["sample"]
-        if (sample is None) == (given["log"] is None):
-            raise self.fault("an example has a sample or a log", f"{prefix}verdict", 'sample = "mirror-used"')
+        sample, log = given["sample"], given["log"]
+        if (sample is None) == (log is None) and (sample is not None or "tables" not in table):
+            raise self.fault(
+                "an example has a sample, a log or tables alone", f"{prefix}verdict", 'sample = "mirror-used"'
+            )
         if sample is not None and not KEBAB.fullmatch(sample.replace(".", "-")):
             raise self.fault(f"{sample!r} is no name of a sample", f"{prefix}sample", "kebab-case")
         if "verdict" not in table:
@@ -313,6 +351,15 @@ class _Reader:
             verdict=self.choice(table, f"{prefix}verdict", VERDICTS, ""),
             evidence=evidence,
             tables=tables,
+            findings=self.findings(table, prefix) if "findings" in table else None,
             line=_line(self.places.get(prefix.rstrip("."))),
             **given,
         )
+
+    def findings(self, table: Mapping[str, Any], prefix: str) -> tuple[Mapping[str, Any], ...]:
+        findings = table["findings"]
+        if not isinstance(findings, list) or not all(isinstance(each, dict) for each in findings):
+            raise self.fault("findings of an example are an array of tables", f"{prefix}findings")
+        for number, finding in enumerate(findings):
+            self.known(finding, FINDING_KEYS, f"{prefix}findings.{number}.")
+        return tuple(findings)

@@ -23,17 +23,20 @@ NEEDS = ("debug", "complete", "startup", "trace_ids")
 
 @dataclass(frozen=True)
 class Example:
-    """A log that a rule must judge in a known way.
+    """A log, or tables, that a rule must judge in a known way.
 
     Attributes:
         verdict: What the rule must say about it.
-        sample: Name of a folder of the sample logs; null when `log` is given.
+        sample: Name of a folder of the sample logs; null when `log` is given, or tables alone.
         log: The log itself.
         config: The intended configuration, as buildkitd.toml; null takes the sample's own.
         effective: The configuration that the daemon was given, where the example knows it.
         evidence: What the verdict must rest on, where the example says it.
-        tables: Rows of tables that no log holds, such as `certificate_files`.
-        line: Line of the rule file where it starts.
+        tables: Rows of tables: of those that no log holds, such as `certificate_files`, or instead of a log.
+        findings: Its findings one by one, each as the columns of the table `findings` that are to be as they
+            are here; null where the example does not say them.
+        line: Line of the file where it starts.
+        path: The file; null for that of the rule.
     """
 
     verdict: str
@@ -43,7 +46,9 @@ class Example:
     effective: str | None = None
     evidence: str | None = None
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    findings: tuple[Mapping[str, Any], ...] | None = None
     line: int = 1
+    path: Path | None = None
 
 
 @dataclass(frozen=True)

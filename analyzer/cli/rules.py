@@ -64,20 +64,20 @@ def run_examples(
         typer.Argument(metavar="[PATH]...", help="Rule files or folders; without one, the built-in rules."),
     ] = None,
 ) -> int:
-    """Run the examples that rules carry.
+    """Run the examples that rules carry, and those in `<rule>.examples.toml` beside them.
 
     Each must be judged as it says.
 
     Exit codes: 0 all are; 1 one is not, or a rule lacks an example of pass, fail or unknown; 2 a bad
     rule file.
     """
-    from analyzer.checks import load_rules
+    from analyzer.checks import load_rules, with_all_examples
     from analyzer.checks import run_examples as judge
     from analyzer.cli.output import open_output, show_progress
     from analyzer.cli.pipeline import example_tables
     from analyzer.reports.rules import write_examples
 
-    chosen = load_rules(paths or (), builtin=not paths)
+    chosen = [with_all_examples(rule) for rule in load_rules(paths or (), builtin=not paths)]
     with show_progress("running examples"):
         outcomes = [(rule, judge(rule, example_tables)) for rule in chosen]
     with open_output("-") as stream:

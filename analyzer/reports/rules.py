@@ -70,8 +70,12 @@ def write_examples(outcomes: Sequence[tuple[Rule, Sequence[ExampleResult]]], str
 
 
 def _complaint(result: ExampleResult) -> str:
+    from analyzer.checks.examples import place_of
+
     example, rule = result.example, result.rule
-    place = f"{rule.path}:{example.line}" if rule.path else rule.id
+    place = place_of(rule, example)
+    if result.other and result.verdict == example.verdict:
+        return f"{place}: {one_line(result.other)}"
     due = example.verdict + (f" by {example.evidence}" if example.evidence else "")
     return f"{place}: should be {due}, is {result.verdict} by {result.evidence}: {one_line(result.message)}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,6 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 import analyzer as bk
+from analyzer.checks import with_all_examples
 from analyzer.checks.examples import Run, run_examples
 from analyzer.cli.pipeline import example_tables
 from analyzer.errors import RuleError
@@ -21,6 +21,8 @@ from analyzer.errors import RuleError
 SWAPS: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.EQ: exp.NEQ,
     exp.NEQ: exp.EQ,
+    exp.NullSafeEQ: exp.NullSafeNEQ,
+    exp.NullSafeNEQ: exp.NullSafeEQ,
     exp.LT: exp.GTE,
     exp.LTE: exp.GT,
     exp.GT: exp.LTE,
@@ -28,6 +30,9 @@ SWAPS: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.And: exp.Or,
     exp.Or: exp.And,
 }
+
+STRONGER = {"none": "proof", "inference": "proof", "proof": "inference"}
+"""What evidence is taken for instead: any other word counts as none."""
 
 
 @dataclass(frozen=True)
@@ -72,21 +77,21 @@ class Caught:
     caught: int = 0
 
 
-def sample(count: int, chosen: random.Random) -> Iterator[tuple[str, Caught]]:
-    """So many mutants of each built-in rule, tried on its examples."""
-    for rule in bk.load_rules():
-        if not rule.rows:
-            continue
-        found = mutants(rule)
+def try_all() -> Iterator[tuple[str, Caught]]:
+    """Every mutant of each built-in rule, tried on its examples."""
+    for rule in map(with_all_examples, bk.load_rules()):
         counted = Caught()
-        for mutant in chosen.sample(found, min(count, len(found))):
+        for mutant in mutants(rule):
             counted.tried += 1
-            counted.caught += is_caught(mutant, _tables)
+            counted.caught += is_caught(mutant, example_tables_of)
         yield rule.id, counted
 
 
 @cache
-def _tables(log: str | Path, config: str | None, effective: str | None = None) -> Mapping[str, pa.Table]:
+def example_tables_of(
+    log: str | Path, config: str | None, effective: str | None = None
+) -> Mapping[str, pa.Table]:
+    """The tables of an example, made once for all the mutants."""
     return dict(example_tables(log, config, effective))
 
 
@@ -112,9 +117,24 @@ def _changes(node: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
         yield "not", exp.Boolean(this=not node.this)
     if isinstance(node, exp.Not):
         yield "without not", node.this.copy()
-    # words for people decide nothing
-    if isinstance(node, exp.Literal) and not (node.is_string and " " in node.this):
-        new = f"{node.this}~" if node.is_string else str(float(node.this) + 1).removesuffix(".0")
-        yield "literal", exp.Literal(this=new, is_string=node.is_string)
+    # words for people decide nothing, nor does what EXISTS selects
+    words = isinstance(node, exp.Literal) and node.is_string and " " in node.this
+    if isinstance(node, exp.Literal) and not words and not isinstance(_parent(node, 2), exp.Exists):
+        yield "literal", exp.Literal(this=_other(node), is_string=node.is_string)
     if isinstance(node, exp.Where):
         yield "without where", exp.Where(this=exp.true())
+
+
+def _other(node: exp.Literal) -> str:
+    """Another text or number than a literal's."""
+    if node.is_string:
+        return STRONGER.get(node.this, f"{node.this}~")
+    return str(float(node.this) - 1).removesuffix(".0")
+
+
+def _parent(node: exp.Expr, above: int) -> exp.Expr | None:
+    """What a part of SQL stands in, so many steps above it."""
+    found: exp.Expr | None = node
+    for _ in range(above):
+        found = found.parent if found is not None else None
+    return found
