@@ -85,3 +85,17 @@ def test_a_fault_of_an_example_is_told(
     monkeypatch.setattr(module, "find_folder", lambda name: tmp_path)
     with pytest.raises(RuleError, match=what):
         run_examples(replace(RULE, examples=(example,)), run)
+
+
+def test_findings_are_compared_one_by_one() -> None:
+    first, second = {"subject": "/0", "verdict": "pass"}, {"subject": "/1", "verdict": "fail", "config_file": ""}
+    for findings, other in (
+        ((first, second), ""),
+        ((first,), "finding 2 should be none"),
+        ((first, second, first), "finding 3 should be"),
+        (({"subject": "/0", "verdict": "fail"}, second), "finding 1 should be"),
+    ):
+        example = with_files("fail", True, False, findings=findings)
+        (result,) = run_examples(replace(RULE, examples=(example,)), run)
+        assert result.ok is not other.startswith("finding")
+        assert result.other.startswith(other)

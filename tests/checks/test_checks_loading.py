@@ -88,7 +88,7 @@ def test_line_ends_of_windows_are_read(tmp_path: Path) -> None:
         ('id = "my-rule"', 'id = "other-rule"', "not the file's name", ":1:1", "my-rule"),
         ('verdict = "fail"', 'verdict = "maybe"', "'maybe'", ":24:1", "fail"),
         ('verdict = "fail"\n', "", "says its verdict", ":23:1", None),
-        ('log = "x"', 'log = "x"\nsample = "y"', "a sample or a log", ":20:1", None),
+        ('log = "x"', 'log = "x"\nsample = "y"', "a sample, a log or tables alone", ":20:1", None),
         ('sample = "mirror-fallback"', 'sample = "../../etc"', "no name of a sample", ":25:1", None),
         ('references = ["https', 'references = ["\\u001bhttps', "control", ":6:1", None),
         ("[check]", "[check", "not TOML", ":8:", None),

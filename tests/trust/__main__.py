@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable
