@@ -363,7 +363,10 @@ class _Reader:
             tables=tables,
             findings=self.findings(table, prefix) if "findings" in table else None,
             line=_line(self.places.get(prefix.rstrip("."))),
-            **given,
+            sample=sample,
+            log=log,
+            config=given["config"],
+            effective=given["effective"],
         )
 
     def findings(self, table: Mapping[str, Any], prefix: str) -> tuple[Mapping[str, Any], ...]:
