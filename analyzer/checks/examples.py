@@ -103,9 +103,9 @@ def place_of(rule: Rule, example: Example) -> str:
 
 def _other_finding(example: Example, findings: Sequence[Finding]) -> str:
     """The first finding that differs from the one in its place in the example; empty where none does."""
-    for number, (due, found) in enumerate(zip_longest(example.findings or (), findings), start=1):
-        if example.findings is None:
-            break
+    if example.findings is None:
+        return ""
+    for number, (due, found) in enumerate(zip_longest(example.findings, findings), start=1):
         if found is None:
             return f"finding {number} should be {due}, and there is none"
         told = {key: _plain(getattr(found, key)) for key in (due or asdict(found))}

@@ -36,17 +36,15 @@ CHECK_KEYS = (
 )
 EXAMPLE_KEYS = ("verdict", "sample", "log", "config", "effective", "evidence", "tables", "findings")
 FINDING_KEYS = (
-    *(
-        "subject",
-        "verdict",
-        "evidence",
-        "message",
-        "source",
-        "lines",
-        "records",
-        "config_file",
-        "config_line",
-    ),
+    "subject",
+    "verdict",
+    "evidence",
+    "message",
+    "source",
+    "lines",
+    "records",
+    "config_file",
+    "config_line",
 )
 
 EXAMPLES = ".examples.toml"

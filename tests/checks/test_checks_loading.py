@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from analyzer.checks import Rule, builtin_rules, load_rule, load_rules, missing_examples, parse_rule
+from analyzer.checks import (
+    Rule,
+    builtin_rules,
+    load_rule,
+    load_rules,
+    missing_examples,
+    parse_rule,
+    with_all_examples,
+)
 from analyzer.errors import RuleError, UsageError
 
 RULE = """\
@@ -187,3 +195,20 @@ def test_a_built_in_rule_is_complete(rule: Rule) -> None:
 
 def test_a_text_alone_can_be_a_rule() -> None:
     assert parse_rule(RULE, Path("my-rule.toml")).family == "custom"
+
+
+def test_further_examples_stand_beside_a_rule_and_are_no_rule(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    beside = write(
+        tmp_path,
+        '[[example]]\nverdict = "unknown"\nfindings = [{ subject = "a" }]\n[example.tables]\ncoverage = []\n',
+        "my-rule.examples.toml",
+    )
+    (rule,) = load_rules([tmp_path], builtin=False)
+    assert len(rule.examples) == 2  # a check does not read them
+    more = with_all_examples(rule).examples[2]
+    assert (more.path, more.line, more.findings) == (beside, 1, ({"subject": "a"},))
+    assert with_all_examples(load_rule(path)).examples[:2] == rule.examples
+    beside.write_text("id = 'my-rule'\n")
+    with pytest.raises(RuleError, match="unknown key id"):
+        with_all_examples(rule)

@@ -31,7 +31,7 @@ SWAPS: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.Or: exp.And,
 }
 
-STRONGER = {"none": "proof", "inference": "proof", "proof": "inference"}
+OTHER_EVIDENCE = {"none": "proof", "inference": "proof", "proof": "inference"}
 """What evidence is taken for instead: any other word counts as none."""
 
 
@@ -117,9 +117,7 @@ def _changes(node: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
         yield "not", exp.Boolean(this=not node.this)
     if isinstance(node, exp.Not):
         yield "without not", node.this.copy()
-    # words for people decide nothing, nor does what EXISTS selects
-    words = isinstance(node, exp.Literal) and node.is_string and " " in node.this
-    if isinstance(node, exp.Literal) and not words and not isinstance(_parent(node, 2), exp.Exists):
+    if isinstance(node, exp.Literal) and not _decides_nothing(node):
         yield "literal", exp.Literal(this=_other(node), is_string=node.is_string)
     if isinstance(node, exp.Where):
         yield "without where", exp.Where(this=exp.true())
@@ -128,13 +126,12 @@ def _changes(node: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
 def _other(node: exp.Literal) -> str:
     """Another text or number than a literal's."""
     if node.is_string:
-        return STRONGER.get(node.this, f"{node.this}~")
+        return OTHER_EVIDENCE.get(node.this, f"{node.this}~")
     return str(float(node.this) - 1).removesuffix(".0")
 
 
-def _parent(node: exp.Expr, above: int) -> exp.Expr | None:
-    """What a part of SQL stands in, so many steps above it."""
-    found: exp.Expr | None = node
-    for _ in range(above):
-        found = found.parent if found is not None else None
-    return found
+def _decides_nothing(node: exp.Literal) -> bool:
+    """Whether a literal is words for people, or what EXISTS selects."""
+    words = node.is_string and " " in node.this
+    select = node.parent
+    return words or (select is not None and isinstance(select.parent, exp.Exists))
