@@ -63,8 +63,9 @@ def mutants(rule: bk.Rule) -> list[Mutant]:
 
 def is_caught(mutant: Mutant, run: Run) -> bool:
     """Whether an example of the rule comes to something else, or the SQL cannot be run any more."""
+    alone = (replace(mutant.rule, examples=(example,)) for example in mutant.rule.examples)
     try:
-        return not all(result.ok for result in run_examples(mutant.rule, run))
+        return not all(result.ok for rule in alone for result in run_examples(rule, run))
     except RuleError:
         return True
 
