@@ -114,7 +114,7 @@ def _changes(node: exp.Expr) -> Iterator[tuple[str, exp.Expr]]:
     swap = SWAPS.get(type(node))
     if swap is not None:
         yield swap.__name__, swap(this=node.this.copy(), expression=node.expression.copy())
-    if isinstance(node, exp.Boolean):
+    if isinstance(node, exp.Boolean) and node.arg_key != "nulls_first":  # sqlglot's own, not the rule's
         yield "not", exp.Boolean(this=not node.this)
     if isinstance(node, exp.Not):
         yield "without not", node.this.copy()
