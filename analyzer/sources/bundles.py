@@ -188,7 +188,8 @@ def _unpack(spec: str, path: Path, folder: Path) -> dict[str, Any]:
                 file = archive.extractfile(member)
                 if file is not None:
                     _write(folder / member.name, file)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, TypeError) as error:
+        # TypeError: tarfile takes ord() of the byte that a gzip header lacks (CPython 3.11, tarfile._Stream)
         # what is whole so far can be used; what is missing is told member by member
         if manifest is None:
             raise SourceError(f"it is damaged: {reason(error)}", where=spec) from None

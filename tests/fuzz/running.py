@@ -52,10 +52,17 @@ class Fuzzed:
 def folders_of(captures: Path | None) -> list[Path]:
     """Folders with a log each: the samples, and captured ones if there are any."""
     places = [SAMPLES, *([captures] if captures else [])]
-    return [folder for place in places for folder in sorted(place.iterdir()) if (folder / "buildkitd.log").is_file()]
+    return [
+        folder
+        for place in places
+        for folder in sorted(place.iterdir())
+        if (folder / "buildkitd.log").is_file()
+    ]
 
 
-def fuzz_all(names: Sequence[str], seconds: int, captures: Path | None, processes: int = 2) -> Iterator[Fuzzed]:
+def fuzz_all(
+    names: Sequence[str], seconds: int, captures: Path | None, processes: int = 2
+) -> Iterator[Fuzzed]:
     """Fuzz targets, some at a time.
 
     Args:
@@ -104,7 +111,12 @@ def _run(name: str, seconds: int, corpus: Path, artifacts: Path) -> str:
         [
             *(sys.executable, "-m", "tests.fuzz.child", name, str(corpus)),
             *(f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES}", f"-timeout={INPUT_SECONDS}"),
-            *(f"-rss_limit_mb={MEMORY_MB}", f"-artifact_prefix={artifacts}/", "-print_final_stats=1", "-seed=1"),
+            *(
+                f"-rss_limit_mb={MEMORY_MB}",
+                f"-artifact_prefix={artifacts}/",
+                "-print_final_stats=1",
+                "-seed=1",
+            ),
         ],
         capture_output=True,
         cwd=FINDINGS.parent.parent.parent,

@@ -27,7 +27,9 @@ def test_a_target_takes_its_seeds(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="needs Atheris: pip install '.[fuzz]'")
+@pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None, reason="needs Atheris: pip install '.[fuzz]'"
+)
 @pytest.mark.parametrize("name", targets.TARGETS)
 def test_a_short_run_finds_nothing(name: str) -> None:
     told = fuzz(name, 5, folders_of(None))

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.fuzz.running import FINDINGS, fuzz_all
+from tests.fuzz.targets import TARGETS
 from tests.trust import conserved, hostile, interrupted, mutants, stability
 from tests.trust.outputs import commands, outputs
 from tests.trust.planted import leaks, plant, plant_in_spans
@@ -25,6 +27,9 @@ FIGURES = PAGE.with_suffix(".json")
 
 CHANGES = 7_500
 """Changed logs to judge at least; each takes a fifth of a second."""
+
+FUZZ_SECONDS = 300
+"""For each parser."""
 
 Figures = dict[str, Any]
 
@@ -104,6 +109,21 @@ def measure_mutants(captures: Path) -> Figures:
     return {"rules": {rule: vars(caught) for rule, caught in mutants.try_all()}}
 
 
+def measure_fuzz(captures: Path) -> Figures:
+    """Every parser fuzzed."""
+    return {
+        "mended": sum(path.is_file() for path in FINDINGS.glob("*/*")),
+        "targets": {
+            one.target: {
+                "seconds": round(one.seconds),
+                "inputs": one.executions,
+                "findings": len(one.findings),
+            }
+            for one in fuzz_all(list(TARGETS), FUZZ_SECONDS, captures)
+        },
+    }
+
+
 MEASURES: dict[str, Callable[[Path], Figures]] = {
     "bytes": measure_bytes,
     "secrets": measure_secrets,
@@ -111,6 +131,7 @@ MEASURES: dict[str, Callable[[Path], Figures]] = {
     "stability": measure_stability,
     "hostile": measure_hostile,
     "mutants": measure_mutants,
+    "fuzz": measure_fuzz,
 }
 
 
@@ -126,6 +147,8 @@ def page_of(figures: dict[str, Figures]) -> str:
             *_MUTANTS,
             *(f"| {name} | {one['tried']} | {one['caught']} |" for name, one in rules.items()),
         ]
+    if "fuzz" in figures:
+        lines += [*_FUZZ, *(_fuzz_row(*one) for one in figures["fuzz"]["targets"].items())]
     missing = [name for name in MEASURES if name not in figures]
     if missing:
         lines += ["", f"Not measured: {', '.join(missing)}."]
@@ -162,11 +185,26 @@ _MUTANTS = (
     "| --- | ---: | ---: |",
 )
 
+_FUZZ = (
+    "",
+    "## Fuzzing",
+    "",
+    "Each parser takes what Atheris makes of parts of logs and of files beside them, and must keep its promises:",
+    "`tests/fuzz/targets.py` says which. What was found before is a test now, in `tests/fuzz/findings/`.",
+    "",
+    "| parser | s | inputs | findings |",
+    "| --- | ---: | ---: | ---: |",
+)
+
 
 def _hostile_row(one: Figures) -> str:
     code = "none: given up" if one["code"] is None else one["code"]
     size, peak = one["file_bytes"] / 1e6, one["peak_bytes"] / 1e6
     return f"| {one['name']} | {size:.1f} | {code} | {one['seconds']:.0f} | {peak:.0f} |"
+
+
+def _fuzz_row(name: str, one: Figures) -> str:
+    return f"| {name} | {one['seconds']} | {one['inputs']:,} | {one['findings']} |"
 
 
 Row = tuple[str, str, str]
@@ -215,6 +253,15 @@ def _tell_mutants(told: Figures) -> list[Row]:
     return [(what, "95 %", f"{100 * caught / tried:.1f} %")]
 
 
+def _tell_fuzz(told: Figures) -> list[Row]:
+    targets = told["targets"].values()
+    hours = sum(one["seconds"] for one in targets) / 3600
+    inputs = sum(one["inputs"] for one in targets)
+    what = f"findings of {hours:.1f} hours of fuzzing {len(targets)} parsers with {inputs:,} inputs"
+    found = sum(one["findings"] for one in targets)
+    return [(f"{what} ({told['mended']} found before are mended)", "0", str(found))]
+
+
 ROWS: dict[str, Callable[[Figures], list[Row]]] = {
     "bytes": _tell_bytes,
     "secrets": _tell_secrets,
@@ -222,6 +269,7 @@ ROWS: dict[str, Callable[[Figures], list[Row]]] = {
     "stability": _tell_stability,
     "hostile": _tell_hostile,
     "mutants": _tell_mutants,
+    "fuzz": _tell_fuzz,
 }
 
 
