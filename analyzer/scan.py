@@ -61,7 +61,8 @@ class SourceInfo:
     @classmethod
     def unread(cls, name: str, why: str) -> SourceInfo:
         """A source that cannot be read."""
-        return cls(name, 0, 0, None, _summarise([]), f"it cannot be read: {why}")
+        told = why if "cannot be read" in why else f"it cannot be read: {why}"
+        return cls(name, 0, 0, None, _summarise([]), told)
 
     @classmethod
     def unjudged(cls, name: str, records: int, lines: int, damaged: str | None) -> SourceInfo:

@@ -12,6 +12,10 @@ import re
 FATAL = b"buildkitd: "
 """How buildkitd begins the last words of a daemon. Such a line always begins a block of its own."""
 
+HOLE = b"\0"
+"""What stands where a crash or a failing disk took bytes away. No line holds it: text form escapes it as ``\\x00``,
+JSON as ``\\u0000`` (sirupsen/logrus v1.9.3, text_formatter.go, json_formatter.go)."""
+
 # A function, and below it, behind a tab, its file and line.
 _FRAME = re.compile(rb"(?m)^\S.*\n\t\S.*:\d")
 _TAIL_BYTES = 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from analyzer.records.blocks import FATAL, block_form, is_record_tail
+from analyzer.records.blocks import FATAL, HOLE, block_form, is_record_tail
 from analyzer.records.jsonform import is_json, parse_json
 from analyzer.records.logfmt import START, parse_logfmt
 from analyzer.records.rows import RowList
@@ -169,6 +169,8 @@ class Framer:
         form, status = block_form(text), "ok"
         if before_record and first.line == 1 and len(block) == 1 and form == "other" and is_record_tail(text):
             status = "truncated"
+        elif HOLE in text:
+            status = "malformed"
         place = (
             first.line,
             sum(line.lines for line in block),
@@ -256,6 +258,8 @@ class Framer:
 
     def _add(self, line: _Line, form: str, status: str, fields: list[tuple[str, str]]) -> None:
         place = (line.line, line.lines, line.offset, line.length)
+        if status == "ok" and HOLE in line.payload:
+            status = "malformed"
         text = None if status == "ok" else line.payload.decode("utf-8", "replace")
         self.rows.add(place, form, status, fields, text=text, stream=line.stream, stamp=line.stamp)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.records.blocks import FATAL
+from analyzer.records.blocks import FATAL, HOLE
 from analyzer.records.framing import parse_record
 from analyzer.records.logfmt import START
 from analyzer.records.prefixes import Shape, Shapes, make_shape
@@ -70,6 +70,8 @@ class LineFinder:
 
     def find(self, chunk: bytes, known: set[bytes]) -> Lines | None:
         """The lines of a chunk of whole lines; None when only the exact path can read it."""
+        if HOLE in chunk:
+            return None
         rewritten = rewrite(chunk)
         data = chunk if rewritten is None else rewritten.data
         text = np.frombuffer(data, np.uint8)

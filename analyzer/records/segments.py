@@ -6,10 +6,12 @@ what came before, only their numbers do. Where the segments of a log are cut han
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +23,7 @@ _REACH = 256 << 10
 """Bytes before the wished end in which a place to cut is looked for."""
 
 _READ = 4 << 20
+_PAGE = 4 << 10
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,18 @@ class Segment:
         assert self.path is not None
         with _told(self.path), self.path.open("rb", buffering=0) as stream:
             stream.seek(self.offset)
-            left = self.length
-            while left and (piece := stream.read(min(left, LIMITS.chunk_bytes))):
+            left, skip = self.length, _PAGE
+            while left:
+                piece = _read(stream, min(left, LIMITS.chunk_bytes))
+                if piece is None:
+                    # zeros, which no line holds, stand for what is lost, so that all behind it keeps its place
+                    piece = bytes(min(left, skip))
+                    stream.seek(len(piece), os.SEEK_CUR)
+                    skip = min(2 * skip, LIMITS.chunk_bytes)
+                elif piece:
+                    skip = _PAGE
+                else:
+                    return
                 yield piece
                 left -= len(piece)
 
@@ -82,8 +95,7 @@ def segments_of_file(path: Path, size: int) -> Iterator[Segment]:
         while end - start > size:
             begin = start + size - reach
             stream.seek(begin)
-            window = stream.read(reach)
-            cut = _cut(window)
+            cut = _cut(_read(stream, reach) or b"")
             stop = begin + cut if cut else start + size
             yield Segment(number, start, stop - start, bool(cut), False, path=path)
             number, start = number + 1, stop
@@ -105,6 +117,16 @@ def segments_of_stream(stream: BinaryIO, size: int) -> Iterator[Segment]:
         yield Segment(number, start, stop, bool(cut), False, data=bytes(waiting[:stop]))
         del waiting[:stop]
         number, start = number + 1, start + stop
+
+
+def _read(stream: RawIOBase, size: int) -> bytes | None:
+    """The next bytes; None where the disk fails."""
+    try:
+        return stream.read(size)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return None
 
 
 @contextmanager

@@ -76,6 +76,7 @@ def replace_whole(target: Path) -> Iterator[Path]:
 
     Raises:
         OSError: It cannot be written.
+        OutputError: What makes the content says so.
     """
     remove_stale(target)
     folder = neighbour(target)
@@ -84,6 +85,12 @@ def replace_whole(target: Path) -> Iterator[Path]:
         lock = _make_locked(folder)
         yield folder / _NEW
         _put(folder, target)
+    except OutputError as error:
+        # a user knows the target, and not the place beside it
+        what, where = (
+            text.replace(str(folder / _NEW), str(target)) for text in (error.what, error.where or "")
+        )
+        raise OutputError(what, where=where or None, hint=error.hint) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:

@@ -214,7 +214,10 @@ class _Decompressing(_Pieces):
         hungry = getattr(self._member, "hungry", True)
         data = b""
         if self._rest or hungry:
-            data = self._rest or self._raw.read(self._piece)
+            try:
+                data = self._rest or self._raw.read(self._piece)
+            except OSError as error:
+                return self._end(f"cannot be read to its end: {(error.strerror or str(error)).lower()}")
             self._rest = b""
             self._read += len(data)
             if not data and self._fresh:

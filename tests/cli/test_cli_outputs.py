@@ -12,6 +12,7 @@ import pytest
 
 from analyzer.cli.outputs import Output, read_outputs, write_outputs
 from analyzer.errors import OutputError, UsageError
+from analyzer.reports.files import replace_whole
 
 
 def places(format_: str, *values: str) -> list[tuple[str, str]]:
@@ -85,6 +86,15 @@ def test_a_report_that_cannot_be_written_replaces_none(tmp_path: Path, report_of
         write_outputs(report_of_nothing, outputs)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "old"
+
+
+def test_a_message_names_the_target_and_not_the_place_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "export"
+    with pytest.raises(OutputError) as told, replace_whole(target) as new:
+        raise OutputError(f"{new}/a cannot be written", where=f"{new}/a", hint="make room")
+    assert (told.value.where, told.value.what, told.value.hint) == (
+        f"{target}/a", f"{target}/a cannot be written", "make room",
+    )  # fmt: skip
 
 
 def test_files_are_whole_when_the_reader_of_the_output_goes_away(

@@ -231,7 +231,7 @@ def parse(data: bytes) -> list[dict[str, Any]]:
         if lead is not None and re.search(KEY, last):
             found = read_terminal(lead + b"\n" + payload.rstrip(b"\n"))
             assert found is not None
-            fields, whole = found
+            fields, whole = found[0], found[1] and b"\0" not in payload
             head = rows.pop()
             place = (head["line"], 1 + len(block), head["offset"], head["length"] + sum(map(len, block)))
             text = None if whole else text_of(lead + b"\n" + payload.rstrip(b"\n"))
@@ -247,6 +247,8 @@ def parse(data: bytes) -> list[dict[str, Any]]:
             and looks_like_tail(payload)
         ):
             status = "truncated"
+        elif b"\0" in payload:
+            status = "malformed"
         place = (began[0], len(block), began[1], sum(map(len, block)))
         rows.append(row(place, form, status, [], text_of(payload)))
         block.clear()
@@ -261,6 +263,7 @@ def parse(data: bytes) -> list[dict[str, Any]]:
         if parsed is not None:
             end_block(True)
             form, fields, whole = parsed
+            whole = whole and b"\0" not in line
             status = "ok" if whole else "truncated" if torn else "malformed"
             rows.append(row(place, form, status, fields, None if whole else text_of(line)))
             if form == "terminal" and not re.search(KEY, line):

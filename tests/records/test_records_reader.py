@@ -209,6 +209,21 @@ def test_odd_bytes_are_kept_as_other(data: bytes) -> None:
     assert {form for form, *_ in forms(data)} == {"other"}
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        (b"\0" * 40 + b'time="2026-01-05T10:00:00Z" level=info msg=a\n', "other"),
+        (b'time="2026-01-05T10:00:00Z" level=info msg=a' + b"\0" * 40 + b"\n", "logfmt"),
+        (b"\0" * 40 + b"\n", "other"),
+        (b"\x1b[36mINFO\x1b[0m[2026-11-24T22:07:10Z] a\0\n", "terminal"),
+    ],
+)
+def test_where_a_disk_or_a_crash_left_zeros_something_is_lost(data: bytes, form: str, fast: bool) -> None:
+    (row,) = to_rows(read_table(data, fast=fast))
+    assert (row["form"], row["status"]) == (form, "malformed")
+
+
 def test_unknown_times_and_levels_stay_among_the_fields() -> None:
     (row,) = to_rows(read_table(b"time=yesterday level=loud msg=x\n"))
     assert (row["time"], row["time_from"], row["level"]) == (None, None, None)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.errors import SourceError
 from analyzer.reading import renumbered
-from analyzer.records import RECORDS, RecordReader
+from analyzer.records import RECORDS, RecordReader, segments
 from analyzer.records.segments import Segment, segments_of_file, segments_of_stream
 
 RECORD = b'time="2026-01-05T10:00:00Z" level=debug msg="do request" spanID=%d traceID=t\n'
@@ -84,3 +85,33 @@ def test_a_log_without_a_record_is_never_cut_cleanly(tmp_path: Path) -> None:
     path.write_bytes(b"nothing that is known\n" * 1000)
     segments = list(segments_of_file(path, 4096))
     assert [segment.clean for segment in segments] == [False] * (len(segments) - 1) + [True]
+
+
+def test_a_disk_that_fails_costs_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, data = tmp_path / "buildkitd.log", b"".join(RECORD % number for number in range(4_000))
+    path.write_bytes(data)
+    broken = range(100_000, 140_000)
+    plain = segments._read
+
+    def read(stream: Any, size: int) -> bytes | None:
+        at = stream.tell()
+        if at in broken:
+            return None
+        return plain(stream, min(size, broken.start - at) if at < broken.start else size)
+
+    monkeypatch.setattr(segments, "_read", read)
+    for size in (len(data), 50_000):
+        got = b"".join(piece for one in segments_of_file(path, size) for piece in one.pieces())
+        assert len(got) == len(data)
+        hole = got.count(b"\0")
+        # steps grow while the disk fails: what is lost is some of what could be read behind
+        assert len(broken) <= hole < 3 * len(broken)
+        kept = got.index(b"\0"), got.rindex(b"\0") + 1
+        assert (got[: kept[0]], got[kept[1] :]) == (data[: kept[0]], data[kept[1] :])
+        assert kept[0] == broken.start
+
+
+def test_only_a_failing_disk_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "buildkitd.log"
+    with pytest.raises(SourceError, match="no such file"):
+        list(segments_of_file(path, 10))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
+import random
 import zlib
 from collections.abc import Callable
 
@@ -123,3 +125,18 @@ def test_two_byte_text_comes_as_utf8(text: str, encoding: str) -> None:
         assert stream.read() == data.decode(encoding, "replace").removeprefix("\ufeff").encode(
             "utf-8", "replace"
         )
+
+
+@kinds
+def test_a_disk_that_fails_ends_the_file(kind: str) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() > 20_000:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(min(size or 0, 8_000))
+
+    noise = random.Random(1).randbytes(200_000)
+    damage: list[str] = []
+    with decompress(Failing(COMPRESS[kind](noise)), kind, damage) as stream:
+        assert noise.startswith(stream.read())
+    assert damage == [f"the {kind} file cannot be read to its end: input/output error"]

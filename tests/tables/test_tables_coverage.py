@@ -56,6 +56,13 @@ def test_a_torn_last_line_is_a_gap() -> None:
     assert told["lines_not_understood"] == 1
 
 
+def test_zeros_in_place_of_whole_lines_are_a_gap() -> None:
+    for hole in ("\0" * 200 + SERVED[0], "\0" * 200):
+        told = coverage(*START, hole, *SERVED)
+        assert told["gaps"] == ["lines that are cut or damaged"]
+        assert told["complete"] is False
+
+
 def test_a_stack_is_no_gap_and_one_without_its_beginning_is() -> None:
     assert coverage(*START, STACK, *SERVED)["gaps"] == []
     for cut in (2, 3):

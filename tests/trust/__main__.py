@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.fuzz.running import FINDINGS, fuzz_all
 from tests.fuzz.targets import TARGETS
-from tests.trust import conserved, hostile, interrupted, mutants, stability
+from tests.trust import conserved, faults, hostile, interrupted, mutants, stability
 from tests.trust.outputs import commands, outputs
 from tests.trust.planted import leaks, plant, plant_in_spans
 
@@ -80,6 +80,17 @@ def measure_kills(captures: Path) -> Figures:
     }
 
 
+def measure_faults(captures: Path) -> Figures:
+    """Accidents while a program reads or writes."""
+    with tempfile.TemporaryDirectory() as place:
+        folder, log = Path(place) / "work", Path(place) / "buildkitd.log"
+        folder.mkdir()
+        log.write_bytes((SAMPLES / "parallel" / "buildkitd.log").read_bytes() * 20)
+        suffered = list(faults.suffer(folder, log))
+    kinds = dict(Counter(one.kind for one in suffered))
+    return {"kinds": kinds, "wrong": sum(bool(one.wrong) for one in suffered)}
+
+
 def measure_stability(captures: Path) -> Figures:
     """Changed logs of which verdicts failed, in two processes."""
     failing = stability.find_failing(sorted(captures.iterdir()), "intended.toml")
@@ -128,6 +139,7 @@ MEASURES: dict[str, Callable[[Path], Figures]] = {
     "bytes": measure_bytes,
     "secrets": measure_secrets,
     "kills": measure_kills,
+    "faults": measure_faults,
     "stability": measure_stability,
     "hostile": measure_hostile,
     "mutants": measure_mutants,
@@ -234,6 +246,14 @@ def _tell_kills(told: Figures) -> list[Row]:
     return [(what, "0", str(told["states"].get("half", 0)))]
 
 
+def _tell_faults(told: Figures) -> list[Row]:
+    kinds = ", ".join(f"{kind} {count}" for kind, count in told["kinds"].items())
+    what = (
+        f"accidents that ended in a traceback, a loss or a half, of {sum(told['kinds'].values())} ({kinds})"
+    )
+    return [(what, "0", str(told["wrong"]))]
+
+
 def _tell_stability(told: Figures) -> list[Row]:
     tried = sum(told["tried"].values())
     how = ", ".join(f"{name} {count:,}" for name, count in told["tried"].items())
@@ -266,6 +286,7 @@ ROWS: dict[str, Callable[[Figures], list[Row]]] = {
     "bytes": _tell_bytes,
     "secrets": _tell_secrets,
     "kills": _tell_kills,
+    "faults": _tell_faults,
     "stability": _tell_stability,
     "hostile": _tell_hostile,
     "mutants": _tell_mutants,

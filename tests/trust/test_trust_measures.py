@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trust import conserved, hostile, interrupted, stability
+from tests.trust import conserved, faults, hostile, interrupted, stability
 from tests.trust.__main__ import FIGURES, PAGE, page_of
 
 
@@ -50,3 +50,14 @@ def test_a_hostile_file_is_judged_like_any_other(repository: Path, tmp_path: Pat
     tried = list(hostile.attack(tmp_path, repository / "sample_logs" / "mirror-partial", scale=0.01))
     assert len(tried) > 20
     assert [one.name for one in tried if not one.ok] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not faults.can_mount(), reason="only root can make a small disk")
+def test_accidents_cost_only_what_they_must(samples: list[Path], tmp_path: Path) -> None:
+    log, folder = tmp_path / "buildkitd.log", tmp_path / "work"
+    folder.mkdir()
+    log.write_bytes(next(path for path in samples if path.parent.name == "parallel").read_bytes() * 20)
+    suffered = list(faults.suffer(folder, log))
+    assert len(suffered) > 50
+    assert [one for one in suffered if one.wrong] == []
