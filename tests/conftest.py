@@ -25,6 +25,11 @@ settings.load_profile("fast")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long bytes do not name a case: keys are made anew each time, and processes must agree on names."""
+    return argname if isinstance(val, bytes) and len(val) > 60 else None
+
+
 def pytest_collection_finish() -> None:
     """Thousands of collected tests stay until the end: the garbage collector need not look at them each time."""
     gc.collect()

@@ -52,11 +52,6 @@ def test_the_size_of_a_file_cut_short_is_that_of_the_whole() -> None:
     assert read_pem(PATH, CA.pem, size=1 << 30).size == 1 << 30
 
 
-def named(value: bytes | str) -> str:
-    """What a case is called: made anew each time, its bytes have no name."""
-    return value if isinstance(value, str) else f"{len(value) // 1000} kB"
-
-
 @pytest.mark.parametrize(
     ("content", "found"),
     [
@@ -160,7 +155,6 @@ def wrapped(label: str, der: bytes) -> bytes:
             "openssh",
         ),
     ],
-    ids=named,
 )
 def test_keys_that_go_does_not_load(content: bytes, fault: str) -> None:
     (block,) = read_pem(PATH, content).blocks
@@ -180,7 +174,6 @@ def test_keys_that_go_does_not_load(content: bytes, fault: str) -> None:
         ("﻿".encode("utf-16-le") + CA.pem.decode().encode("utf-16-le"), "utf-16"),
         ("﻿".encode("utf-16-be") + CA.pem.decode().encode("utf-16-be"), "utf-16"),
     ],
-    ids=named,
 )
 def test_what_is_no_pem_is_named(content: bytes, kind: str) -> None:
     file = read_pem(PATH, content)
