@@ -17,7 +17,7 @@ from typing import Any
 from tests.fuzz.running import FINDINGS, fuzz_all
 from tests.fuzz.targets import TARGETS
 from tests.trust import conserved, faults, hostile, interrupted, mutants, stability
-from tests.trust.outputs import commands, outputs
+from tests.trust.outputs import BUNDLES, commands, outputs
 from tests.trust.planted import leaks, plant, plant_in_spans
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -63,7 +63,7 @@ def measure_secrets(captures: Path) -> Figures:
         leaked = [
             form for _, output in outputs(words, folder) for form in leaks([*planted, *in_spans], output)
         ]
-        kinds = len(list(commands(words)))
+        kinds = len(list(commands(words))) + len(BUNDLES)
     return {"secrets": len(planted) + len(in_spans), "outputs": kinds, "leaked": len(leaked)}
 
 

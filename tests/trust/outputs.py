@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 from analyzer.cli import entry
+from analyzer.collecting import write_bundle
 from analyzer.reports import FORMATS
+from analyzer.sources import Source, open_sources
+from analyzer.sources.surroundings import ConfigFile, Surroundings
 from tests.trust.planted import unpacked
 
 TABLES = ("records", "requests", "problems", "pulls", "spans", "coverage", "daemons", "trace_spans")
+BUNDLES = ("bundle", "bundle.tar.gz")
 FILES = ("parquet", "csv", "json", "duckdb", "otlp", "perfetto")
 
 
@@ -51,6 +56,9 @@ def commands(source: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         yield f"query, {format_}", ["query", log, sql, "--format", format_]
     for format_ in FILES:
         yield f"export, {format_}", ["export", log, "FILE", *beside, "--format", format_]
+    for format_ in ("terminal", "json"):
+        words = ["watch", log, *_configured(beside), "--until-idle", "0.2", "--format", format_]
+        yield f"watch, {format_}", words
     yield "export, otlp, compressed", ["export", log, "FILE.gz", *beside, "--format", "otlp"]
 
 
@@ -75,3 +83,14 @@ def outputs(source: Sequence[str], folder: Path) -> Iterator[tuple[str, bytes]]:
             raise AssertionError(f"{name}: exit code {code}: {told.decode(errors='replace')}")
         made = [unpacked(path) for path in sorted(folder.glob(f"made-{number}*"))]
         yield name, b"\n".join((printed, told, *made))
+    for name in BUNDLES:
+        write_bundle(_builder(source), folder / name)
+        yield f"bundle, {name}", unpacked(folder / name)
+
+
+def _builder(source: Sequence[str]) -> list[Source]:
+    """The log as that of a builder, whose configuration was looked at."""
+    [log] = open_sources([source[0]])
+    config = Path(_configured(source)[1]).read_bytes()
+    around = Surroundings("builder:web", config=ConfigFile("/etc/buildkit/buildkitd.toml", True, config))
+    return [replace(log, name="builder:web", surroundings=around)]
