@@ -76,6 +76,7 @@ def measure_kills(captures: Path) -> Figures:
     return {
         "programs": len(kills),
         "killed": sum(one.landed for one in kills),
+        "writing": sum(one.writing for one in kills),
         "states": dict(sorted(Counter(one.state for one in kills).items())),
     }
 
@@ -242,7 +243,8 @@ def _tell_secrets(told: Figures) -> list[Row]:
 
 def _tell_kills(told: Figures) -> list[Row]:
     states = ", ".join(f"{state} {count}" for state, count in told["states"].items())
-    what = f"writes left half-done, of {told['programs']}; {told['killed']} were killed at work ({states})"
+    killed = f"{told['killed']} were killed at work, {told['writing']} of them while they wrote"
+    what = f"writes left half-done, of {told['programs']}; {killed} ({states})"
     return [(what, "0", str(told["states"].get("half", 0)))]
 
 

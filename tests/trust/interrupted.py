@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import random
 import signal
@@ -34,12 +36,14 @@ class Kill:
         kind: What it wrote.
         after: Seconds that it was given.
         landed: It was still at work when it was killed.
+        writing: Its work stood beside the target when it was killed.
         state: What stood at the target: absent, old, new, or half.
     """
 
     kind: str
     after: float
     landed: bool
+    writing: bool
     state: str
 
 
@@ -54,7 +58,9 @@ def content(place: Path) -> dict[str, bytes] | None:
 
 
 def kill(log: Path, count: int, seed: int = 0) -> Iterator[Kill]:
-    """Kill programs at moments spread over the time that they take; every other one has an earlier result to lose.
+    """Kill programs: two of three as soon as they write, or a little later, and the others at any moment.
+
+    Every other one has an earlier result to lose.
 
     Args:
         log: A log large enough that writing takes a while.
@@ -77,16 +83,32 @@ def kill(log: Path, count: int, seed: int = 0) -> Iterator[Kill]:
             new, seconds = wholes[kind]
             target = Path(folder) / f"target-{number}"
             old = _before(kind, target) if number // len(KINDS) % 2 else None
-            after = moments.uniform(0.3, 1.0) * seconds
+            begun = time.monotonic()
             process = _start(kind, log, target)
-            try:
-                process.wait(after)
-                landed = False
-            except subprocess.TimeoutExpired:
+            if number % 3:
+                _await_writing(process, target, moments.choice((0, 0, 0.003, 0.02, 0.1)))
+            else:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(moments.uniform(0.3, 1.0) * seconds)
+            after, landed = time.monotonic() - begun, process.poll() is None
+            writing = landed and bool(_work(target))
+            if landed:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                landed = True
-            yield Kill(kind, after, landed, _state(kind, content(target), old, new))
+            yield Kill(kind, after, landed, writing, _state(kind, content(target), old, new))
+
+
+def _work(target: Path) -> list[str]:
+    """What is made beside a target before it takes its place."""
+    return glob.glob(f".{glob.escape(target.name)}.*.partial", root_dir=target.parent)
+
+
+def _await_writing(process: subprocess.Popen[bytes], target: Path, more: float) -> None:
+    """Wait until a program writes, and a little more; or until it has ended."""
+    while process.poll() is None and not _work(target):
+        time.sleep(0.0005)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(more)
 
 
 def _known(place: Path) -> dict[str, bytes]:

@@ -34,7 +34,7 @@ def test_a_program_that_is_killed_leaves_no_half(samples: list[Path], tmp_path: 
     log.write_bytes(next(path for path in samples if path.parent.name == "parallel").read_bytes() * 20)
     kills = list(interrupted.kill(log, 2 * len(interrupted.KINDS), seed=1))
     assert Counter(one.state for one in kills)["half"] == 0
-    assert any(one.landed for one in kills)
+    assert sum(one.writing for one in kills) > len(interrupted.KINDS) / 2
 
 
 @pytest.mark.slow
