@@ -112,7 +112,7 @@ class Framer:
         self._place = place
         self._limits = limits
         self._block: list[_Line] = []
-        self._block_bytes = 0
+        self._block_bytes = self._block_lines = 0
         self._message_open = False
         self._parts: _Parts | None = None
         self._within_line = False
@@ -132,11 +132,19 @@ class Framer:
         lines = data.split(b"\n")
         lines.pop()
         limit = self._limits.line_bytes
+        empty = 0
         for line in lines:
+            if not line:
+                empty += 1
+                continue
+            if empty:
+                self._push_empty(empty)
+                empty = 0
             if self._within_line or len(line) > limit:
                 self._push_long(line, ended=True)
             else:
                 self._push(line, len(line) + 1)
+        self._push_empty(empty)
 
     def feed_piece(self, data: bytes) -> None:
         """Takes the beginning of a line that is too long: a multiple of ``line_bytes``, not its end."""
@@ -157,7 +165,8 @@ class Framer:
         """Ends the block that is open, if one is."""
         if not self._block:
             return
-        block, self._block, self._block_bytes = self._block, [], 0
+        block, self._block = self._block, []
+        self._block_bytes = self._block_lines = 0
         if self._message_open:
             self._message_open = False
             taken = self._close_message(block)
@@ -167,7 +176,12 @@ class Framer:
         first = block[0]
         text = b"\n".join(line.payload for line in block)
         form, status = block_form(text), "ok"
-        if before_record and first.line == 1 and len(block) == 1 and form == "other" and is_record_tail(text):
+        if (
+            before_record
+            and first.line == first.lines == len(block) == 1
+            and form == "other"
+            and is_record_tail(text)
+        ):
             status = "truncated"
         elif HOLE in text:
             status = "malformed"
@@ -252,7 +266,7 @@ class Framer:
             # Messages are not quoted here: one of several lines has its keys behind the last of them.
             self._extend_block(line)
             # It counts for nothing in the size of the block, which is what follows it.
-            self._message_open, self._block_bytes = True, 0
+            self._message_open, self._block_bytes, self._block_lines = True, 0, 0
             return
         self._add(line, form, "ok" if whole else "truncated" if torn else "malformed", fields)
 
@@ -268,11 +282,36 @@ class Framer:
             line.stream != self._block[0].stream
             or line.payload.startswith(FATAL)
             or self._block_bytes + line.length > self._limits.block_bytes
-            or len(self._block) - self._message_open >= most_block_lines(self._limits)
+            or self._block_lines >= most_block_lines(self._limits)
         ):
             self.close_block()
+        self._append(line)
+
+    def _push_empty(self, count: int) -> None:
+        """Takes empty lines; many that the open block has room for are one entry of it."""
+        while count:
+            block, place = self._block, self._place
+            room = 0
+            if block and self._parts is None and not self._within_line and block[0].stream is None:
+                room = min(
+                    self._limits.block_bytes - self._block_bytes,
+                    most_block_lines(self._limits) - self._block_lines,
+                )
+            taken = min(count, max(room, 0))
+            if taken:
+                self._append(_Line(b"\n" * (taken - 1), place.line, taken, place.offset, taken, None, None))
+                place.line += taken
+                place.offset += taken
+            elif self._within_line:
+                self._push_long(b"", ended=True)
+            else:
+                self._push(b"", 1)
+            count -= taken or 1
+
+    def _append(self, line: _Line) -> None:
         self._block.append(line)
         self._block_bytes += line.length
+        self._block_lines += line.lines
 
     def _push_long(self, line: bytes, *, ended: bool) -> None:
         """Cuts a line that is too long, or the rest of one, into pieces."""
