@@ -178,6 +178,12 @@ def _unpack(spec: str, path: Path, folder: Path) -> dict[str, Any]:
                 said = manifest["members"].get(member.name)
                 if not member.isfile() or not is_member_name(member.name) or not isinstance(said, dict):
                     continue
+                if (folder / member.name).exists():
+                    raise SourceError(
+                        f"its member {member.name} stands in it twice",
+                        where=spec,
+                        hint="it was tampered with",
+                    )
                 room -= member.size
                 if member.size != said.get("bytes") or room < 0:
                     raise SourceError(

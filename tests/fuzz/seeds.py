@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
-import tarfile
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 from pathlib import Path
 
 from analyzer.checks.baselines import Baseline, Known, write_baseline
 from analyzer.checks.loading import builtin_rules
-from analyzer.sources.manifests import FORMAT, MANIFEST
+from tests.bundles import as_builder, changed, log_member, members_of, packed
 from tests.certificates import key_of, make, private_pem, public_der
 from tests.trust.planted import plant
 
@@ -126,36 +123,16 @@ def baselines(folders: list[Path]) -> Iterator[bytes]:
     yield text.getvalue().encode()
 
 
-def _packed(members: dict[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return packed.getvalue()
-
-
 def tars(folders: list[Path]) -> Iterator[bytes]:
     for data in files_of("buildkitd.toml")(folders[:6]):
-        yield _packed({"buildkitd.toml": data, "certs/ca.pem": b"-----BEGIN CERTIFICATE-----\n"})
+        yield packed({"buildkitd.toml": data, "certs/ca.pem": b"-----BEGIN CERTIFICATE-----\n"})
 
 
 def bundles(folders: list[Path]) -> Iterator[bytes]:
     for folder in folders[:3]:
-        log, config = (folder / "buildkitd.log").read_bytes()[:1000], (folder / "buildkitd.toml").read_bytes()
-        members = {"0/log-0": log, "0/buildkitd.toml": config}
-        manifest = {
-            "format": FORMAT,
-            "members": {
-                name: {"bytes": len(data), "sha256": sha256(data).hexdigest()}
-                for name, data in members.items()
-            },
-            "daemons": [
-                {"name": "b", "logs": ["0/log-0"], "config": {"path": "/etc/x", "member": "0/buildkitd.toml"}}
-            ],
-        }
-        whole = _packed({MANIFEST: json.dumps(manifest).encode(), **members})
+        made = members_of(as_builder(folder / "buildkitd.log", folder / "buildkitd.toml"))
+        log = log_member(made)
+        whole = packed(changed(made, {log: made[log][:1000]}))
         yield from (whole, gzip.compress(whole, mtime=0))
 
 

@@ -243,3 +243,11 @@ def test_other_files_are_no_bundles(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(gzip.compress(LOG) if name.endswith("gz") else LOG)
     assert not is_bundle(str(tmp_path / name))
     assert not is_bundle(str(tmp_path))
+
+
+def test_a_member_that_stands_in_it_twice_is_told(tmp_path: Path) -> None:
+    again = tarfile.TarInfo("buildkitd.log")
+    again.size = len(LOG)
+    path = pack(tmp_path / "bundle.tar.gz", members_of(), again)
+    with pytest.raises(SourceError, match=r"its member buildkitd\.log stands in it twice"):
+        open_bundle(str(path))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 from analyzer.cli import entry
 from analyzer.collecting import write_bundle
 from analyzer.reports import FORMATS
-from analyzer.sources import Source, open_sources
-from analyzer.sources.surroundings import ConfigFile, Surroundings
+from tests.bundles import as_builder
 from tests.trust.planted import unpacked
 
 TABLES = ("records", "requests", "problems", "pulls", "spans", "coverage", "daemons", "trace_spans")
@@ -84,13 +82,5 @@ def outputs(source: Sequence[str], folder: Path) -> Iterator[tuple[str, bytes]]:
         made = [unpacked(path) for path in sorted(folder.glob(f"made-{number}*"))]
         yield name, b"\n".join((printed, told, *made))
     for name in BUNDLES:
-        write_bundle(_builder(source), folder / name)
+        write_bundle(as_builder(Path(source[0]), Path(_configured(source)[1])), folder / name)
         yield f"bundle, {name}", unpacked(folder / name)
-
-
-def _builder(source: Sequence[str]) -> list[Source]:
-    """The log as that of a builder, whose configuration was looked at."""
-    [log] = open_sources([source[0]])
-    config = Path(_configured(source)[1]).read_bytes()
-    around = Surroundings("builder:web", config=ConfigFile("/etc/buildkit/buildkitd.toml", True, config))
-    return [replace(log, name="builder:web", surroundings=around)]
