@@ -10,7 +10,9 @@ import contextlib
 import gzip
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,10 +50,12 @@ class Fault:
 
 
 def can_mount() -> bool:
-    """Whether a small disk can be made here: only root may."""
-    if os.geteuid() != 0:
+    """Whether a small disk can be made here: only root may, and not in every container."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
         return False
-    return subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
+    with tempfile.TemporaryDirectory() as place:
+        tried = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", place]
+        return subprocess.run(tried, capture_output=True, check=False).returncode == 0
 
 
 def _run(words: list[str], *, before: str = "", after: str = "", **variables: str) -> tuple[int, str]:
