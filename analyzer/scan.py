@@ -61,8 +61,7 @@ class SourceInfo:
     @classmethod
     def unread(cls, name: str, why: str) -> SourceInfo:
         """A source that cannot be read."""
-        told = why if "cannot be read" in why else f"it cannot be read: {why}"
-        return cls(name, 0, 0, None, _summarise([]), told)
+        return cls(name, 0, 0, None, _summarise([]), f"it cannot be read: {why}")
 
     @classmethod
     def unjudged(cls, name: str, records: int, lines: int, damaged: str | None) -> SourceInfo:

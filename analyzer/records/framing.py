@@ -176,12 +176,8 @@ class Framer:
         first = block[0]
         text = b"\n".join(line.payload for line in block)
         form, status = block_form(text), "ok"
-        if (
-            before_record
-            and first.line == first.lines == len(block) == 1
-            and form == "other"
-            and is_record_tail(text)
-        ):
+        one_line = b"\n" not in text  # parts that were joined are one, empty lines taken at once are several
+        if before_record and first.line == 1 and one_line and form == "other" and is_record_tail(text):
             status = "truncated"
         elif HOLE in text:
             status = "malformed"
@@ -299,7 +295,8 @@ class Framer:
                 )
             taken = min(count, max(room, 0))
             if taken:
-                self._append(_Line(b"\n" * (taken - 1), place.line, taken, place.offset, taken, None, None))
+                line = _Line(b"\n" * (taken - 1), place.line, taken, place.offset, taken, None, None)
+                self._append(line, taken)
                 place.line += taken
                 place.offset += taken
             elif self._within_line:
@@ -308,10 +305,10 @@ class Framer:
                 self._push(b"", 1)
             count -= taken or 1
 
-    def _append(self, line: _Line) -> None:
+    def _append(self, line: _Line, count: int = 1) -> None:
         self._block.append(line)
         self._block_bytes += line.length
-        self._block_lines += line.lines
+        self._block_lines += count
 
     def _push_long(self, line: bytes, *, ended: bool) -> None:
         """Cuts a line that is too long, or the rest of one, into pieces."""

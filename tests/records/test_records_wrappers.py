@@ -167,3 +167,10 @@ def test_a_name_without_number_is_learnt_from_a_record() -> None:
 def test_wrappers_nest_only_so_deep() -> None:
     line = b"a-1 | " * 1000 + b"time=1"
     assert unwrap(line, set()).payload.startswith(b"a-1 | ")
+
+
+def test_a_torn_first_line_that_was_split_is_one_line() -> None:
+    data = STAMP % 1 + b'stderr P in the middle" host=mirror\n' + STAMP % 2 + b"stderr F .example.com\n"
+    data += STAMP % 3 + b'stderr F time="2026-01-05T10:00:00Z" level=info msg=a\n'
+    rows = to_rows(read_table(data))
+    assert [(row["status"], row["lines"]) for row in rows] == [("truncated", 2), ("ok", 1)]
