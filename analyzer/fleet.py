@@ -241,6 +241,7 @@ def reachable(source: Source, cluster: str | None) -> Source:
 
 def unreadable(name: str, error: AnalyzerError) -> Verdicts:
     """What is said of a source that cannot be read."""
+    why = error.what.removeprefix("it cannot be read: ")
     finding = Finding(
         rule=SOURCE_READABLE.id,
         family=SOURCE_READABLE.family,
@@ -248,10 +249,8 @@ def unreadable(name: str, error: AnalyzerError) -> Verdicts:
         subject=name,
         verdict="unknown",
         evidence="none",
-        message=f"it cannot be read: {error.what}",
+        message=f"it cannot be read: {why}",
         source=name,
         fix=error.hint or SOURCE_READABLE.fix,
     )
-    return Verdicts(
-        [conclude(SOURCE_READABLE, [finding])], SourceInfo.unread(name, str(error.what)), 0, readable=False
-    )
+    return Verdicts([conclude(SOURCE_READABLE, [finding])], SourceInfo.unread(name, why), 0, readable=False)

@@ -60,11 +60,9 @@ def check_sources(
         judged = judge_sources(
             found, question, jobs=jobs or cores(), cluster=cluster, progress=progress, warn=warn
         )
-    for one in judged:
-        if (
-            not one.readable
-        ):  # the report may go where nobody looks, and the exit code does not say which it was
-            warn(f"{one.info.name}: {one.info.damaged}")
+    # the report may go where nobody looks, and the exit code does not say which it was
+    for one in (one for one in judged if not one.readable):
+        warn(f"{one.info.name}: {one.info.damaged}")
     return conclude_report(
         judged,
         fail_on=asked.fail_on,
