@@ -107,17 +107,15 @@ def _known(name: str) -> Iterator[bytes]:
 
 def _run(name: str, seconds: int, corpus: Path, artifacts: Path) -> str:
     """Let libFuzzer work, and give back what it said."""
+    limits = (f"-max_len={INPUT_BYTES}", f"-timeout={INPUT_SECONDS}", f"-rss_limit_mb={MEMORY_MB}")
+    options = (
+        f"-max_total_time={seconds}",
+        f"-artifact_prefix={artifacts}/",
+        "-print_final_stats=1",
+        "-seed=1",
+    )
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "tests.fuzz.child", name, str(corpus)),
-            *(f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES}", f"-timeout={INPUT_SECONDS}"),
-            *(
-                f"-rss_limit_mb={MEMORY_MB}",
-                f"-artifact_prefix={artifacts}/",
-                "-print_final_stats=1",
-                "-seed=1",
-            ),
-        ],
+        [sys.executable, "-m", "tests.fuzz.child", name, str(corpus), *limits, *options],
         capture_output=True,
         cwd=FINDINGS.parent.parent.parent,
         env={**os.environ, "PYTHONHASHSEED": "0"},

@@ -19,6 +19,7 @@ from analyzer.sources.bundles import SURROUNDINGS, open_bundle
 from analyzer.sources.manifests import FORMAT, MANIFEST
 from analyzer.sources.recorded import is_member_name, print_surroundings, read_surroundings, stored_name
 from analyzer.sources.surroundings import CertificateFile, ConfigFile, Surroundings
+from tests.bundles import packed
 
 LOG = b'time="2026-01-05T10:00:00Z" level=info msg="running server on /run/buildkit/buildkitd.sock"\n'
 CONFIG = b"debug = true\n"
@@ -54,13 +55,11 @@ def members_of(**changes: Any) -> dict[str, bytes]:
 
 
 def pack(path: Path, members: dict[str, bytes], *more: tarfile.TarInfo) -> Path:
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in members.items():
-            told = tarfile.TarInfo(name)
-            told.size = len(content)
-            archive.addfile(told, io.BytesIO(content))
+    def add(archive: tarfile.TarFile) -> None:
         for told in more:
             archive.addfile(told, io.BytesIO(bytes(told.size)) if told.size else None)
+
+    path.write_bytes(packed(members, "w:gz", odd=add))
     return path
 
 

@@ -62,15 +62,8 @@ def _run(words: list[str], *, before: str = "", after: str = "", **variables: st
     """Run the program, in a mount namespace of its own where something has to be mounted before."""
     command = [*START, *words]
     if before:
-        command = [
-            "unshare",
-            "-m",
-            "sh",
-            "-c",
-            f'{before} && "$@"; code=$?; {after or ":"}; exit $code',
-            "sh",
-            *command,
-        ]
+        script = f'{before} && "$@"; code=$?; {after or ":"}; exit $code'
+        command = ["unshare", "-m", "sh", "-c", script, "sh", *command]
     done = subprocess.run(command, capture_output=True, env={**os.environ, **variables}, check=False)
     return done.returncode, done.stderr.decode("utf-8", "replace")
 
@@ -147,9 +140,8 @@ def read_errors(place: Path, log: Path) -> Iterator[Fault]:
         yield _judge("a read error", name, _run(["check", name]), (2,), [])
         target = place / "report.json"
         told = _run(["check", name, str(log), "--format", "json", "--output", str(target)])
-        wrong = (
-            [] if target.exists() and log.name.encode() in target.read_bytes() else ["the other log is lost"]
-        )
+        judged = target.exists() and log.name.encode() in target.read_bytes()
+        wrong = [] if judged else ["the other log is lost"]
         yield _judge("a read error", f"{name}, beside a log", told, (1, 2, 3), wrong)
         target.unlink(missing_ok=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,11 +24,7 @@ sys.exit(code)
 def watch(words: list[str]) -> tuple[int, str]:
     """Run the program where every use of the network is noted: exit code, and what it said at its end."""
     done = subprocess.run(
-        [sys.executable, "-c", WATCHED, *words],
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-        check=False,
+        [sys.executable, "-c", WATCHED, *words], capture_output=True, text=True, check=False
     )
     return done.returncode, done.stderr.splitlines()[-1] if done.stderr else ""
 
